@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from evalkit.types import Case, Failed, Json, Outcome, Price, Request, System
+from evalkit.types import Case, Json, Outcome, Price, Request, System
 
 
 class Ledger(Protocol):
@@ -65,9 +65,12 @@ class Provider:
         del suite, case
         return asked
 
-    def coverage(self, suite: str, cases: Sequence[Case]) -> Coverage | None:
-        """For providers that have rather than make: which cases and files found no partner."""
-        del suite, cases
+    def match(self, suites: Mapping[str, Sequence[Case]]) -> Coverage | None:
+        """Told once, before anything else, which cases will be asked for.
+
+        Providers that have pictures rather than make them answer which cases and files found no partner.
+        """
+        del suites
         return None
 
     def quote(self, request: Request) -> Price:
@@ -81,6 +84,3 @@ class Provider:
 
     async def aclose(self) -> None:
         """Give back pools and connections."""
-
-
-__all__ = ["Coverage", "Failed", "Ledger", "Provider"]

@@ -1,0 +1,75 @@
+"""From `label=provider:model?param=value` to a provider that can be asked.
+
+This module knows the spelling of systems and which providers exist; what a model or a parameter means is
+for the provider.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from urllib.parse import parse_qsl
+
+import evalkit.providers
+from evalkit.errors import UnknownName, UsageError
+from evalkit.plugins import find_classes
+from evalkit.providers.base import Provider
+from evalkit.types import System
+
+_HINT = (
+    "A system is [label=]provider:model[?param=value&...], for example studio:clean or mine=folder:pictures/."
+)
+
+
+@cache
+def providers() -> dict[str, type[Provider]]:
+    """Every provider by name: the modules of this package and the entry points `evalkit.providers`."""
+    return find_classes(evalkit.providers, Provider, "evalkit.providers")
+
+
+def parse_system(text: str) -> System:
+    """Read one system. Raises `UsageError` for bad spelling, `UnknownName` for an unknown provider.
+
+    >>> parse_system("best=studio:clean?size=512")
+    System(provider='studio', model='clean', params={'size': '512'}, label='best')
+    """
+    head, colon, rest = text.partition(":")
+    label, equals, provider = head.rpartition("=")
+    if not colon or not provider or not rest or (equals and not label):
+        raise UsageError(f"{text!r} is not a system", _HINT)
+    if provider not in providers():
+        raise UnknownName("provider", provider, providers())
+    model, _, query = rest.partition("?")
+    if not model:
+        raise UsageError(f"{text!r} names no model", _HINT)
+    return System(provider, model, _params(text, query), label)
+
+
+def make_provider(system: System) -> Provider:
+    """The provider that answers for a system. Raises `UnknownName` for an unknown model or parameter."""
+    return providers()[system.provider](system)
+
+
+def parse_systems(texts: Sequence[str]) -> list[System]:
+    """Read several systems; two of one name cannot be told apart and are refused."""
+    systems = [parse_system(text) for text in texts]
+    twice = [name for name, count in Counter(system.name for system in systems).items() if count > 1]
+    if twice:
+        raise UsageError(
+            f"two systems are called {twice[0]!r}", "Give each its own label: --system a=... --system b=..."
+        )
+    return systems
+
+
+def _params(text: str, query: str) -> dict[str, str]:
+    if not query:
+        return {}
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True)
+    except ValueError as error:
+        raise UsageError(f"{text!r} has malformed parameters after '?'", _HINT) from error
+    params = dict(pairs)
+    if len(params) != len(pairs):
+        raise UsageError(f"{text!r} sets a parameter twice", _HINT)
+    return params

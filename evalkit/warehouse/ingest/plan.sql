@@ -1,0 +1,45 @@
+INSERT INTO runs
+SELECT run, created::TIMESTAMP, evalkit
+FROM read_json($path, format = 'unstructured', maximum_object_size = $size,
+    columns = {run: 'VARCHAR', created: 'VARCHAR', evalkit: 'VARCHAR'});
+
+INSERT INTO suites
+SELECT run, s.name, s.version, s.digest, s.category, s.licence, s.description, s.synthetic
+FROM (
+    SELECT run, unnest(suites) AS s
+    FROM read_json($path, format = 'unstructured', maximum_object_size = $size,
+        columns = {run: 'VARCHAR', suites: 'STRUCT(name VARCHAR, version VARCHAR, digest VARCHAR, category VARCHAR,
+            licence VARCHAR, description VARCHAR, synthetic BOOLEAN)[]'})
+);
+
+INSERT INTO cases
+SELECT p.run, c.suite, s.category, c.id, position - 1, c.prompt, c.task, c.aspect_ratio, c.tags,
+    coalesce(nullif(c.cluster, ''), c.id), c.source, c.source_sha, c.mask_sha, c.source_caption, c.target_caption,
+    c.edit_type, c.keep, c.expected_text
+FROM (
+    SELECT run, unnest(cases) AS c, generate_subscripts(cases, 1) AS position
+    FROM read_json($path, format = 'unstructured', maximum_object_size = $size,
+        columns = {run: 'VARCHAR', cases: 'STRUCT(suite VARCHAR, id VARCHAR, prompt VARCHAR, task VARCHAR,
+            aspect_ratio VARCHAR, tags VARCHAR[], cluster VARCHAR, source VARCHAR, source_sha VARCHAR,
+            mask_sha VARCHAR, source_caption VARCHAR, target_caption VARCHAR, edit_type VARCHAR, keep VARCHAR[],
+            expected_text VARCHAR[])[]'})
+) p JOIN suites s ON s.run = p.run AND s.suite = c.suite;
+
+INSERT INTO systems
+SELECT run, s.name, position - 1, s.provider, s.model, s.params, s.spec, s.replayable, s.unmatched_files, s.missing_cases
+FROM (
+    SELECT run, unnest(systems) AS s, generate_subscripts(systems, 1) AS position
+    FROM read_json($path, format = 'unstructured', maximum_object_size = $size,
+        columns = {run: 'VARCHAR', systems: 'STRUCT(name VARCHAR, provider VARCHAR, model VARCHAR, params JSON,
+            spec VARCHAR, replayable BOOLEAN, unmatched_files VARCHAR[], missing_cases VARCHAR[])[]'})
+);
+
+INSERT INTO trials
+SELECT t.run, t.item[1], c.suite, c."case", s.system, t.item[4]::INTEGER
+FROM (
+    SELECT run, unnest(trials) AS item
+    FROM read_json($path, format = 'unstructured', maximum_object_size = $size,
+        columns = {run: 'VARCHAR', trials: 'VARCHAR[][]'})
+) t
+JOIN cases c ON c.run = t.run AND c.position = t.item[2]::INTEGER
+JOIN systems s ON s.run = t.run AND s.position = t.item[3]::INTEGER;

@@ -1,0 +1,65 @@
+-- Tables of the derived database. Everything here comes from text files in the workspace and can be
+-- rebuilt from them; no table holds a total. Times are UTC, money is DECIMAL(12,6).
+
+CREATE TABLE meta (schema_version INTEGER);
+
+-- How far each fact file has been read. `bytes` is an offset for appended files, a size for whole ones.
+CREATE TABLE ingested (path VARCHAR PRIMARY KEY, bytes BIGINT);
+
+-- ---- what was planned (runs/*/plan.json)
+CREATE TABLE runs (
+    run VARCHAR PRIMARY KEY, created TIMESTAMP, evalkit VARCHAR
+);
+CREATE TABLE suites (
+    run VARCHAR, suite VARCHAR, version VARCHAR, digest VARCHAR, category VARCHAR,
+    licence VARCHAR, description VARCHAR, synthetic BOOLEAN
+);
+CREATE TABLE cases (
+    run VARCHAR, suite VARCHAR, category VARCHAR, "case" VARCHAR, position INTEGER, prompt VARCHAR, task VARCHAR,
+    aspect_ratio VARCHAR, tags VARCHAR[], cluster VARCHAR, source VARCHAR, source_sha VARCHAR, mask_sha VARCHAR,
+    source_caption VARCHAR, target_caption VARCHAR, edit_type VARCHAR, keep VARCHAR[], expected_text VARCHAR[]
+);
+CREATE TABLE systems (
+    run VARCHAR, system VARCHAR, position INTEGER, provider VARCHAR, model VARCHAR, params VARCHAR, spec VARCHAR,
+    replayable BOOLEAN, unmatched_files VARCHAR[], missing_cases VARCHAR[]
+);
+CREATE TABLE trials (
+    run VARCHAR, trial VARCHAR, suite VARCHAR, "case" VARCHAR, system VARCHAR, replicate INTEGER
+);
+
+-- ---- what happened (runs/*/journal.jsonl)
+CREATE TABLE attempts (
+    trial VARCHAR, run VARCHAR, attempt INTEGER, event VARCHAR, t TIMESTAMP, usd DECIMAL(12,6), note VARCHAR
+);
+CREATE TABLE outcomes (
+    trial VARCHAR, run VARCHAR, attempt INTEGER, t TIMESTAMP, status VARCHAR, reason VARCHAR, kind VARCHAR,
+    stage VARCHAR, cost_usd DECIMAL(12,6), cost_basis VARCHAR, total_s DOUBLE, submit_s DOUBLE, queue_s DOUBLE,
+    run_s DOUBLE, download_s DOUBLE, provider_s DOUBLE
+);
+CREATE TABLE images (
+    trial VARCHAR, attempt INTEGER, image_index INTEGER, image VARCHAR, width INTEGER, height INTEGER,
+    format VARCHAR, bytes BIGINT
+);
+
+-- ---- how it was judged by metrics (scores/*.jsonl)
+CREATE TABLE metric_outputs (
+    metric VARCHAR, family VARCHAR, version VARCHAR, config VARCHAR, weights VARCHAR, output VARCHAR,
+    position INTEGER, label VARCHAR, better VARCHAR, unit VARCHAR, low DOUBLE, high DOUBLE, needs VARCHAR[],
+    headline BOOLEAN, caveat VARCHAR, t TIMESTAMP
+);
+CREATE TABLE score_rows (
+    trial VARCHAR, image_index INTEGER, image VARCHAR, metric VARCHAR, version VARCHAR, key VARCHAR,
+    output VARCHAR, value DOUBLE, reason VARCHAR, t TIMESTAMP
+);
+
+-- ---- how it was judged by people (studies/*/study.json, votes/*/*.jsonl)
+CREATE TABLE studies (
+    study VARCHAR PRIMARY KEY, created TIMESTAMP, title VARCHAR, run VARCHAR, systems VARCHAR[],
+    criteria VARCHAR[], questions VARCHAR[], comparisons BIGINT, simulated BOOLEAN
+);
+CREATE TABLE ballot_rows (
+    study VARCHAR, ballot VARCHAR, comparison VARCHAR, suite VARCHAR, "case" VARCHAR, rater VARCHAR,
+    left_system VARCHAR, right_system VARCHAR, left_trial VARCHAR, right_trial VARCHAR, t TIMESTAMP,
+    propensity DOUBLE, visible_ms BIGINT, input VARCHAR, simulated BOOLEAN
+);
+CREATE TABLE vote_rows (study VARCHAR, ballot VARCHAR, criterion VARCHAR, answer VARCHAR, t TIMESTAMP);
