@@ -51,7 +51,8 @@ class Provider:
     def __init__(self, system: System) -> None:
         self.system = system
 
-    def models(self) -> Mapping[str, str]:
+    @classmethod
+    def models(cls) -> Mapping[str, str]:
         """Known models, name -> one line about it; empty where any name is accepted."""
         return {}
 

@@ -15,7 +15,6 @@ import fcntl
 import json
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,11 +156,9 @@ class Journal:
         return Dropped(str(self.path), start, len(tail), tail[:60].decode("utf-8", "replace"))
 
     def _sync_in_groups(self) -> None:
-        while True:
+        while not self._closing.is_set():
             self._dirty.wait()
-            if self._closing.is_set():
-                return
-            time.sleep(GROUP_SECONDS)
+            self._closing.wait(GROUP_SECONDS)
             self._dirty.clear()
             try:
                 os.fdatasync(self._fd)

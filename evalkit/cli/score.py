@@ -1,0 +1,56 @@
+"""`evalkit score`: judge the pictures of a run by automatic metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from evalkit.cli.console import TerminalProgress, note, show_table
+from evalkit.cli.options import JsonOption, RunArgument, WorkersOption, WorkspaceOption
+from evalkit.metrics.registry import DEFAULT_METRICS, parse
+from evalkit.runner.plan import load_plan
+from evalkit.runner.score import ScoreReport, score_run
+from evalkit.store import Workspace
+
+app = typer.Typer()
+
+
+@app.command()
+def score(
+    run: RunArgument = None,
+    metrics: Annotated[
+        str, typer.Option("--metrics", "-m", help="name or name[key=value,...], separated by commas.")
+    ] = DEFAULT_METRICS,
+    workers: WorkersOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a run. What has been scored before is not scored again."""
+    opened = Workspace.open(workspace, create=False)
+    chosen = parse(metrics)
+    plan = load_plan(opened, opened.run_id(run))
+    with TerminalProgress() as progress:
+        report = score_run(opened, plan, chosen, workers=workers, progress=progress)
+    show_report(report, as_json)
+
+
+def show_report(report: ScoreReport, as_json: bool) -> None:
+    """What scoring came to."""
+    rows = [
+        {
+            "metric": metric,
+            "judged now": report.judged[metric],
+            "known before": report.known[metric],
+            "missing": _reasons(nulls),
+        }
+        for metric, nulls in report.nulls.items()
+    ]
+    show_table(f"Scores of {report.run}", rows, as_json=as_json, right=("judged now", "known before"))
+    for hint in report.hints:
+        note(f"note: {hint}")
+
+
+def _reasons(nulls: Counter[str]) -> str | None:
+    return ", ".join(f"{reason} x{count}" for reason, count in sorted(nulls.items())) or None
