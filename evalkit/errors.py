@@ -71,12 +71,16 @@ class Problem:
 
 
 class SuiteProblems(InvalidInput):
-    """Every problem of a suite at once."""
+    """Every problem of a suite at once; the message lists the first `shown` of them."""
+
+    shown: ClassVar[int] = 100
 
     def __init__(self, suite: str, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         count = f"{len(problems)} problem" + ("" if len(problems) == 1 else "s")
-        listing = "\n".join(f"  {p}" for p in problems)
+        listing = "\n".join(f"  {p}" for p in problems[: self.shown])
+        if len(problems) > self.shown:
+            listing += f"\n  ... and {len(problems) - self.shown} more"
         super().__init__(
             f"suite {suite!r} has {count}:\n{listing}", f"Fix them, then: evalkit suite validate {suite}"
         )

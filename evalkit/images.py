@@ -8,6 +8,7 @@ and the result is 8-bit RGB. Nothing is ever re-encoded here. Pictures that cann
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def read_header(data: bytes) -> Header:
     """Format and oriented size of an encoded picture. Raises `ImageProblem`."""
     with _open(data) as image:
         width, height = image.size
-        if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
+        if _is_sideways(image):
             width, height = height, width
         return Header(width, height, str(image.format).lower())
 
@@ -61,6 +62,16 @@ def to_pil(data: bytes) -> Image.Image:
             raise ImageProblem("decode_error", f"the picture is broken: {error}") from error
         upright = ImageOps.exif_transpose(image)
         return _flatten(_to_srgb(_to_8bit(upright)))
+
+
+def _is_sideways(image: Image.Image) -> bool:
+    """Whether the EXIF orientation swaps width and height; a broken EXIF block says nothing."""
+    orientation = Image.Exif()
+    try:
+        orientation.load(image.info.get("exif", b""))
+        return orientation.get(0x0112, 1) in (5, 6, 7, 8)
+    except (OSError, ValueError, SyntaxError, struct.error):
+        return False
 
 
 def _open(data: bytes) -> Image.Image:

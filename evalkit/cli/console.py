@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -23,7 +24,8 @@ from rich.table import Table
 
 from evalkit.progress import Progress
 
-out = Console(highlight=False, soft_wrap=True)
+PIPED_WIDTH = 180
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Row = Mapping[str, Any]
@@ -46,7 +48,7 @@ def show_table(title: str, rows: Sequence[Row], *, as_json: bool, right: Sequenc
 
 def show_json(value: Any) -> None:
     """One JSON document on standard output."""
-    out.print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain), markup=False)
+    out.print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain), markup=False, soft_wrap=True)
 
 
 def note(message: str) -> None:

@@ -25,7 +25,7 @@ def list_(as_json: JsonOption = False) -> None:
             "category": head.category,
             "cases": head.n_cases,
             "licence": head.licence,
-            "description": head.description,
+            "description": f"cannot be read: {head.problem}" if head.problem else head.description,
         }
         for head in list_suites()
     ]
