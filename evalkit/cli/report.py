@@ -1,0 +1,73 @@
+"""`evalkit report`: one self-contained HTML file, with the same numbers as JSON beside it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalkit.cli.console import TerminalProgress, note, out
+from evalkit.cli.options import RunArgument, WorkspaceOption
+from evalkit.progress import Progress
+from evalkit.store import Workspace
+
+app = typer.Typer()
+
+
+@app.command()
+def report(
+    run: RunArgument = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write. [default: reports/RUN.html in the workspace]"),
+    ] = None,
+    study: Annotated[
+        list[str] | None,
+        typer.Option("--study", help="Only votes of these studies. [default: every study of the run]"),
+    ] = None,
+    definition: Annotated[
+        str, typer.Option("--definition", help="Which sections: a bundled definition or a .toml of yours.")
+    ] = "default",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write a report of a run: leaderboards, votes, pictures, coverage, methods."""
+    opened = Workspace.open(workspace, create=False)
+    with TerminalProgress() as progress:
+        path = write_report(opened, opened.run_id(run), output, study, definition, progress)
+    out.print(str(path), markup=False, soft_wrap=True)
+
+
+def write_report(
+    workspace: Workspace,
+    run: str,
+    output: Path | None = None,
+    studies: list[str] | None = None,
+    definition: str = "default",
+    progress: Progress | None = None,
+) -> Path:
+    """Bring the database up to date, write the report and return its path."""
+    from evalkit.report.build import Inputs, build_report
+    from evalkit.report.definition import load_definition
+    from evalkit.warehouse import connect
+
+    bars = progress or Progress()
+    target = output or workspace.reports / f"{run}.html"
+    started = False
+
+    def told(section: str, done: int, total: int) -> None:
+        nonlocal started
+        del section, done
+        if not started:
+            bars.start("report", total)
+            started = True
+        bars.advance("report")
+
+    with closing(connect(workspace)) as db:
+        inputs = Inputs(db, workspace.objects.get, load_definition(definition), run, studies)
+        made = build_report(inputs, target, told)
+    bars.finish("report")
+    if made.left_out:
+        note(f"Nothing to say yet in: {', '.join(made.left_out)}.")
+    return made.path

@@ -1,0 +1,57 @@
+"""`evalkit weights`: model files that metrics need."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from evalkit.cli.console import TerminalProgress, out, show_table
+from evalkit.cli.options import JsonOption
+from evalkit.errors import WeightsMissing
+from evalkit.weights import store
+from evalkit.weights.registry import entries
+
+app = typer.Typer(no_args_is_help=True, help="Model files that metrics need.")
+
+
+@app.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """What can be fetched, what it is for, and what is on this machine."""
+    rows = [
+        {
+            "name": name,
+            "MB": entry.megabytes,
+            "here": _here(name),
+            "licence": entry.licence,
+            "for": entry.purpose,
+        }
+        for name, entry in entries().items()
+    ]
+    show_table("Weights", rows, as_json=as_json, right=("MB",))
+
+
+@app.command()
+def pull(names: Annotated[list[str], typer.Argument(help="Names from: evalkit weights list")]) -> None:
+    """Fetch model files, continuing a cut-off download, and check them."""
+    for name in names:
+        with TerminalProgress() as progress:
+            path = store.pull(name, progress)
+        out.print(f"{name}: {path}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="[default: all that are here]")] = None,
+) -> None:
+    """Read model files byte by byte and compare their digests."""
+    for name in names or [name for name in entries() if _here(name)]:
+        found = store.verify(name)
+        out.print(f"{name}: {found.sha256} ({found.trust})", markup=False, soft_wrap=True)
+
+
+def _here(name: str) -> str:
+    try:
+        return str(store.locate(name))
+    except WeightsMissing:
+        return ""
