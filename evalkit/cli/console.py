@@ -36,14 +36,15 @@ def show_table(title: str, rows: Sequence[Row], *, as_json: bool, right: Sequenc
     if as_json:
         show_json(list(rows))
         return
-    table = Table(
-        title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
-    )
+    if title:
+        out.print(title if rows else f"{title}: nothing to show", style="bold", markup=False, soft_wrap=True)
+    table = Table(header_style="bold", box=None, pad_edge=False)
     for name in rows[0] if rows else ():
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    out.print(table if rows else f"{title}: nothing to show")
+    if rows:
+        out.print(table)
 
 
 def show_json(value: Any) -> None:

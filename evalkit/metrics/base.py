@@ -45,7 +45,7 @@ class Output:
 class Subject:
     """One picture to judge and what it is judged against.
 
-    `image` is H x W x 3 uint8 sRGB, loaded by the canonical rules of `evalkit.metrics.images`, or None with
+    `image` is H x W x 3 uint8 sRGB, loaded by the canonical rules of `evalkit.images`, or None with
     `image_problem` (a reason) if it could not be decoded. `source` and `mask` (True = may change; of the
     source's size) are loaded on first use, so a metric that ignores them costs nothing for them.
     """
@@ -63,7 +63,7 @@ class Subject:
 class Metric:
     """Base class. Subclasses set the class variables and implement `score`.
 
-    `options` are the bracketed settings of `name[key=value]`; an unknown key raises `UnknownName`.
+    `options` are the bracketed settings of `name[key=value]`, checked against `defaults` by the registry.
     """
 
     name: ClassVar[str]

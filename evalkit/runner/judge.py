@@ -56,7 +56,7 @@ def _subject(job: Job) -> Subject:
         case=job.case,
         source_sha=job.source,
         mask_sha=job.mask,
-        load_source=lambda: _load(objects, job.source)[0] if job.source else None,
+        load_source=lambda: _source(objects, job.source),
         load_mask=lambda: _bits(objects, job.mask),
     )
 
@@ -68,6 +68,16 @@ def _load(objects: ObjectStore, sha: str) -> tuple[RGB | None, str | None]:
         return None, problem.reason
     except StorageError:
         return None, "object_missing"
+
+
+def _source(objects: ObjectStore, sha: str | None) -> RGB | None:
+    """The source picture; a metric turns the `ImageProblem` into its reason."""
+    if sha is None:
+        return None
+    try:
+        return decode(objects.get(sha))
+    except StorageError as error:
+        raise ImageProblem("object_missing", error.message) from error
 
 
 def _bits(objects: ObjectStore, sha: str | None) -> Bits | None:

@@ -253,7 +253,8 @@ def _facts(suite: Suite) -> SuiteFacts:
 def _named(plan: Plan, name: str | None) -> Plan:
     if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
         raise UsageError(f"{name!r} is not a good name for a run", "Use letters, digits, '.', '_' and '-'.")
-    stem = "+".join(suite.name for suite in plan.suites[:3]) + ("+" if len(plan.suites) > 3 else "")
+    first, *more = plan.suites
+    stem = f"{first.name}+{len(more)}" if more else first.name
     run = name or f"{stem}-{digest(_content(plan))[:8]}"
     return Plan(run, plan.created, plan.suites, plan.cases, plan.systems, plan.trials)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from types import ModuleType
+from importlib import import_module
 from typing import Any
 
 _keep_alive: list[Any] = []
@@ -21,30 +21,28 @@ def torchvision_guard() -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import torchvision  # noqa: F401
+            import_module("torchvision")
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
-        import torch
-
-        library = torch.library.Library("torchvision", "DEF")
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _keep_alive.append(library)
-        import torchvision  # noqa: F401
+        _define_operators()
+        import_module("torchvision")
 
 
-def import_open_clip() -> ModuleType:
+def import_open_clip() -> Any:
     """The open_clip package, importable on CPU."""
     torchvision_guard()
-    import open_clip
-
-    return open_clip
+    return import_module("open_clip")
 
 
-def import_lpips() -> ModuleType:
+def import_lpips() -> Any:
     """The lpips package, importable on CPU."""
     torchvision_guard()
-    import lpips
+    return import_module("lpips")
 
-    return lpips
+
+def _define_operators() -> None:
+    library: Any = import_module("torch.library").Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _keep_alive.append(library)
