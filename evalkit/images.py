@@ -83,9 +83,12 @@ def _open(data: bytes) -> Image.Image:
             image = Image.open(io.BytesIO(data))
     except UnidentifiedImageError as error:
         raise ImageProblem("decode_error", "the file is not a picture of a known format") from error
-    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
-        reason = "too_large" if isinstance(error, Image.DecompressionBombError) else "decode_error"
-        raise ImageProblem(reason, f"the picture cannot be opened: {error}") from error
+    except Image.DecompressionBombError as error:
+        raise ImageProblem(
+            "too_large", f"the picture is huge; at most {MAX_PIXELS:,} pixels are read"
+        ) from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ImageProblem("decode_error", f"the picture cannot be opened: {error}") from error
     if image.width * image.height > MAX_PIXELS:
         size = f"{image.width} x {image.height}"
         raise ImageProblem("too_large", f"the picture has {size} pixels; at most {MAX_PIXELS:,} are read")

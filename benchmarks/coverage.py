@@ -1,0 +1,187 @@
+"""How often the 95 % intervals contain the truth, by simulation. Prints the tables of docs/statistics.md.
+
+    python benchmarks/coverage.py [--simulations N] [--boards N]
+
+Each scenario draws data whose true mean (or rating) is known, makes the interval, and counts. The naive
+intervals beside ours treat every value, or every vote, as independent.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from scipy.stats import t
+
+from evalkit.preference import Votes, rate
+from evalkit.preference.bradley_terry import ELO_PER_LOGIT, fit
+from evalkit.preference.intervals import spread_of
+from evalkit.preference.tally import tally
+from evalkit.stats import Resampling, cluster_bootstrap_mean
+from evalkit.stats.bootstrap import UNBOUNDED, Bounds
+
+Floats = NDArray[np.float64]
+Draw = Callable[[np.random.Generator, NDArray[np.int64], int], Floats]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`draw` gives one value per case from its cluster number; `truth` is their mean."""
+
+    name: str
+    truth: float
+    draw: Draw
+    bounds: Bounds = UNBOUNDED
+
+
+def _normal(rng: np.random.Generator, label: NDArray[np.int64], groups: int) -> Floats:
+    return np.asarray(rng.normal(size=groups)[label] + rng.normal(size=label.size))
+
+
+def _skewed(rng: np.random.Generator, label: NDArray[np.int64], groups: int) -> Floats:
+    return np.asarray(rng.gamma(2.0, size=groups)[label] + rng.exponential(size=label.size))
+
+
+def _heavy(rng: np.random.Generator, label: NDArray[np.int64], groups: int) -> Floats:
+    return np.asarray(np.exp(0.7 * rng.normal(size=groups))[label] + rng.exponential(size=label.size))
+
+
+def _near_ceiling(rng: np.random.Generator, label: NDArray[np.int64], groups: int) -> Floats:
+    return np.asarray(rng.beta(4.0, 1.0, size=groups)[label] * rng.beta(8.0, 1.0, size=label.size))
+
+
+def _right_or_wrong(rate: float) -> Draw:
+    def draw(rng: np.random.Generator, label: NDArray[np.int64], groups: int) -> Floats:
+        chance = rng.beta(2.0 * rate, 2.0 * (1.0 - rate), size=groups)[label]
+        return (rng.random(label.size) < chance).astype(np.float64)
+
+    return draw
+
+
+SCENARIOS = (
+    Scenario("normal", 0.0, _normal),
+    Scenario("skewed (gamma + exponential)", 3.0, _skewed),
+    Scenario("heavy tail (lognormal + exponential)", float(np.exp(0.245)) + 1.0, _heavy),
+    Scenario("0 to 1, near the ceiling", 0.8 * 8 / 9, _near_ceiling, (0.0, 1.0)),
+    Scenario("right or wrong, 60 %", 0.6, _right_or_wrong(0.6), (0.0, 1.0)),
+    Scenario("right or wrong, 90 %", 0.9, _right_or_wrong(0.9), (0.0, 1.0)),
+)
+
+
+def clusters(rng: np.random.Generator, groups: int) -> NDArray[np.int64]:
+    """Cluster numbers of cases, with unequal sizes from 1 to 12 (mean about 2.8)."""
+    return np.repeat(np.arange(groups), np.minimum(rng.geometric(0.35, size=groups), 12))
+
+
+def mean_coverage(scenario: Scenario, groups: int, simulations: int) -> tuple[float, float]:
+    """Coverage of the naive t interval and of ours."""
+    rng = np.random.default_rng(groups)
+    naive = ours = 0
+    for _ in range(simulations):
+        label = clusters(rng, groups)
+        values = scenario.draw(rng, label, groups)
+        estimate = cluster_bootstrap_mean(values, label, bounds=scenario.bounds)
+        if estimate.low is not None and estimate.high is not None:
+            ours += estimate.low <= scenario.truth <= estimate.high
+        reach = t.ppf(0.975, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
+        naive += abs(values.mean() - scenario.truth) <= reach
+    return naive / simulations, ours / simulations
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A vote study: `taste` and `luck` are standard deviations in logits, of raters and of pictures."""
+
+    name: str
+    raters: int
+    cases: int
+    votes: int
+    taste: float
+    luck: float
+
+
+PANELS = (
+    Panel("independent votes", 100, 100, 4000, 0.0, 0.0),
+    Panel("raters differ", 60, 100, 4000, 0.6, 0.0),
+    Panel("pictures differ", 100, 60, 4000, 0.0, 0.8),
+    Panel("both differ", 60, 60, 4000, 0.6, 0.8),
+    Panel("both differ, small", 15, 20, 1000, 0.6, 0.8),
+)
+
+
+def draw_votes(panel: Panel, rng: np.random.Generator, systems: int = 5) -> Votes:
+    """Votes of a study with equal spacing of the systems and 20 % ties."""
+    theta = np.linspace(-0.6, 0.6, systems)
+    left = rng.integers(systems, size=panel.votes)
+    right = (left + rng.integers(1, systems, size=panel.votes)) % systems
+    case, rater = rng.integers(panel.cases, size=panel.votes), rng.integers(panel.raters, size=panel.votes)
+    luck = panel.luck * rng.normal(size=(panel.cases, systems))
+    taste = panel.taste * rng.normal(size=(panel.raters, systems))
+    gap = theta[left] - theta[right] + luck[case, left] - luck[case, right]
+    gap = gap + taste[rater, left] - taste[rater, right]
+    answer = np.where(rng.random(panel.votes) < expit(gap), 0, 1)
+    answer = np.where(rng.random(panel.votes) < 0.2, 2, answer)
+    return Votes(tuple("ABCDE"[:systems]), left, right, answer, case, rater)
+
+
+def true_elo(panel: Panel) -> Floats:
+    """The ratings that endless votes of such a study would give (ties and noise shrink them)."""
+    many = Panel(panel.name, 4000, 4000, 2_000_000, panel.taste, panel.luck)
+    cells = tally(draw_votes(many, np.random.default_rng(1)))
+    theta = fit(cells.wins(cells.counts)).theta
+    return np.asarray(1000.0 + ELO_PER_LOGIT * theta)
+
+
+def board_coverage(panel: Panel, simulations: int) -> tuple[float, float]:
+    """Coverage of a bootstrap over single votes and of ours, over all systems."""
+    rng, truth = np.random.default_rng(panel.votes), true_elo(panel)
+    naive = ours = 0
+    for _ in range(simulations):
+        votes = draw_votes(panel, rng)
+        lines = sorted(rate(votes).ratings, key=lambda line: line.system)
+        alone = _single_votes(votes)
+        for i, line in enumerate(lines):
+            low, high = line.rating.low, line.rating.high
+            ours += low is not None and high is not None and low <= truth[i] <= high
+            naive += abs((line.rating.value or 0.0) - truth[i]) <= alone[i]
+    return naive / simulations / truth.size, ours / simulations / truth.size
+
+
+def _single_votes(votes: Votes) -> Floats:
+    """Half widths as if every vote came from its own rater and case."""
+    one_each = np.arange(votes.n)
+    single = Votes(votes.systems, votes.left, votes.right, votes.answer, one_each, one_each * 0)
+    cells = tally(single)
+    theta = fit(cells.wins(cells.counts)).theta
+    spread = spread_of(single, cells, theta, Resampling(resamples=400))
+    if spread is None or spread.theta is None:
+        return np.zeros(len(votes.systems))
+    return np.asarray(spread.reach(0.95) * np.sqrt(np.diag(spread.theta)) * ELO_PER_LOGIT)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulations", type=int, default=2000)
+    parser.add_argument("--boards", type=int, default=300)
+    arguments = parser.parse_args()
+    print(f"Means, {arguments.simulations} simulations per cell: naive t / ours\n")
+    sizes = (4, 8, 12, 30, 100)
+    print("| data | " + " | ".join(f"{groups} clusters" for groups in sizes) + " |")
+    print("| --- |" + " --- |" * len(sizes))
+    for scenario in SCENARIOS:
+        cells = [mean_coverage(scenario, groups, arguments.simulations) for groups in sizes]
+        print(f"| {scenario.name} | " + " | ".join(f"{a:.3f} / {b:.3f}" for a, b in cells) + " |", flush=True)
+    print(f"\nRatings, {arguments.boards} studies of 5 systems per row\n")
+    print("| study | raters | cases | votes | single votes | ours |\n| --- | --- | --- | --- | --- | --- |")
+    for panel in PANELS:
+        naive, ours = board_coverage(panel, arguments.boards)
+        facts = f"{panel.name} | {panel.raters} | {panel.cases} | {panel.votes:,}"
+        print(f"| {facts} | {naive:.3f} | {ours:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
