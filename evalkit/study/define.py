@@ -1,0 +1,207 @@
+"""Writing a study down, and reading it back.
+
+A study is written once: which systems of which run, which questions, and every comparison that can be
+asked. Knows `studies/<study>/study.json`; which comparison comes when is for `evalkit.study.sampling`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from evalkit.errors import EvalkitError, InvalidInput, UnknownName, UsageError, WorkspaceError
+from evalkit.ids import canonical, digest
+from evalkit.store import Workspace, exclusive, write_atomically
+from evalkit.study.criteria import choose_criteria
+from evalkit.study.sources import CaseKey, PlannedRun, finished_trials, read_plan
+from evalkit.types import Comparison, Criterion, Generation
+
+FORMAT = 1
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOptions:
+    """What a study is about. None means everything: all systems, criteria and suites of the run.
+
+    `simulated` marks every vote of the study as not given by people.
+    """
+
+    systems: Sequence[str] | None = None
+    criteria: Sequence[str] | None = None
+    suites: Sequence[str] | None = None
+    seed: int = 0
+    title: str = ""
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StudyDefinition:
+    """A study as `study.json` tells it."""
+
+    study: str
+    created: str
+    title: str
+    run: str
+    systems: tuple[str, ...]
+    criteria: tuple[Criterion, ...]
+    comparisons: tuple[Comparison, ...]
+    seed: int = 0
+    simulated: bool = False
+    sampling: str = "balanced"
+
+
+def create_study(
+    workspace: Workspace, name: str, run: str, options: StudyOptions = StudyOptions()
+) -> StudyDefinition:
+    """Define a study over the pictures a run has now, and write it.
+
+    Every unordered pair of systems is compared on every case where both have a picture of replicate 0.
+    Raises `UsageError` (name, fewer than two systems, nothing to compare), `UnknownName` and
+    `WorkspaceError` (the study exists).
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a study",
+            "Use lower-case letters, digits, dots, dashes and underscores, at most 64.",
+        )
+    with exclusive(workspace.locks / f"study-{name}.lock", f"creating the study {name}", wait=5.0):
+        _must_be_new(workspace, name)
+        study = _define(workspace, name, read_plan(workspace, workspace.run_id(run)), options)
+        _write(workspace, study)
+    return study
+
+
+def load_study(workspace: Workspace, name: str) -> StudyDefinition:
+    """Read a study back. Raises `UnknownName` or `InvalidInput`."""
+    path = workspace.studies / name / "study.json"
+    if name not in workspace.study_ids():
+        raise UnknownName("study", name, workspace.study_ids())
+    try:
+        return _parsed(json.loads(path.read_bytes()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            f"{path} is not a study this evalkit can read ({error!r})",
+            "Upgrade evalkit, or restore the file from a backup.",
+        ) from error
+
+
+def _must_be_new(workspace: Workspace, name: str) -> None:
+    if (workspace.studies / name / "study.json").exists():
+        raise WorkspaceError(
+            f"there is a study {name!r} already, and a study never changes once votes may refer to it",
+            f"Choose another name, or open it to raters: evalkit rate {name}",
+        )
+
+
+def _define(workspace: Workspace, name: str, plan: PlannedRun, options: StudyOptions) -> StudyDefinition:
+    systems = _systems(plan, options.systems)
+    suites = _suites(plan, options.suites)
+    pictured = {t: g for t, g in finished_trials(workspace).items() if _has_picture(workspace, g)}
+    comparisons = tuple(_comparisons(plan, systems, suites, pictured))
+    if not comparisons:
+        raise _nothing_to_compare(plan, systems)
+    tasks = {plan.cases[c.suite, c.case].task for c in comparisons}
+    return StudyDefinition(
+        study=name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        title=options.title or name,
+        run=plan.run,
+        systems=tuple(sorted(systems)),
+        criteria=choose_criteria(options.criteria, tasks),
+        comparisons=comparisons,
+        seed=options.seed,
+        simulated=options.simulated,
+    )
+
+
+def _systems(plan: PlannedRun, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    for name in wanted or ():
+        if name not in plan.systems:
+            raise UnknownName("system", name, plan.systems)
+    systems = tuple(dict.fromkeys(wanted)) if wanted else plan.systems
+    if len(systems) < 2:
+        raise UsageError(
+            f"a study compares at least two systems; run {plan.run} gives it {len(systems)}",
+            "Add one to the run: evalkit run SUITE --system A --system B",
+        )
+    return systems
+
+
+def _suites(plan: PlannedRun, wanted: Sequence[str] | None) -> frozenset[str]:
+    known = {case.suite for case in plan.cases.values()}
+    for name in wanted or ():
+        if name not in known:
+            raise UnknownName("suite", name, known)
+    return frozenset(wanted) if wanted else frozenset(known)
+
+
+def _nothing_to_compare(plan: PlannedRun, systems: Sequence[str]) -> EvalkitError:
+    return UsageError(
+        f"in run {plan.run} no case has pictures from two of these systems: {', '.join(sorted(systems))}",
+        "Finish the run first; evalkit run with the same arguments continues it.",
+    )
+
+
+def _comparisons(
+    plan: PlannedRun, systems: Sequence[str], suites: frozenset[str], pictured: dict[str, Generation]
+) -> Iterator[Comparison]:
+    for key, by_system in plan.trials.items():
+        if key[0] not in suites:
+            continue
+        shown = {s: pictured[t] for s, t in sorted(by_system.items()) if s in systems and t in pictured}
+        for a, b in itertools.combinations(shown, 2):
+            yield _comparison(key, (a, b), (shown[a], shown[b]))
+
+
+def _has_picture(workspace: Workspace, generation: Generation) -> bool:
+    delivered = generation.status in ("ok", "partial") and bool(generation.images)
+    return delivered and generation.images[0].sha256 in workspace.objects
+
+
+def _comparison(
+    case: CaseKey, systems: tuple[str, str], generations: tuple[Generation, Generation]
+) -> Comparison:
+    a, b = generations
+    return Comparison(
+        id=digest([*case, a.trial, b.trial])[:24],
+        suite=case[0],
+        case=case[1],
+        system_a=systems[0],
+        system_b=systems[1],
+        trial_a=a.trial,
+        trial_b=b.trial,
+        image_a=a.images[0].sha256,
+        image_b=b.images[0].sha256,
+    )
+
+
+def _write(workspace: Workspace, study: StudyDefinition) -> None:
+    path = workspace.studies / study.study / "study.json"
+    write_atomically(path, canonical({"format": FORMAT, **asdict(study)}) + b"\n")
+
+
+def _parsed(raw: dict[str, Any]) -> StudyDefinition:
+    if raw["format"] != FORMAT:
+        raise ValueError(f"format {raw['format']}, this evalkit reads {FORMAT}")
+    return StudyDefinition(
+        study=raw["study"],
+        created=raw["created"],
+        title=raw["title"],
+        run=raw["run"],
+        systems=tuple(raw["systems"]),
+        criteria=tuple(_criterion(c) for c in raw["criteria"]),
+        comparisons=tuple(Comparison(**c) for c in raw["comparisons"]),
+        seed=raw["seed"],
+        simulated=raw["simulated"],
+        sampling=raw["sampling"],
+    )
+
+
+def _criterion(raw: dict[str, Any]) -> Criterion:
+    return Criterion(raw["id"], raw["question"], tuple(raw["answers"]), tuple(raw["tasks"]))
