@@ -18,6 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.errors import UnknownName
 from evalkit.store import Workspace
 
 if TYPE_CHECKING:
@@ -59,11 +60,12 @@ class Results:
     ) -> pd.DataFrame:
         """Means over cases with 95 % intervals, best first; with `study`, ratings from its votes instead.
 
-        Raises `UnknownName` for a run or study that is not there.
+        Raises `UnknownName` for a run, study or category that is not there.
         """
         from evalkit.leaderboard import metric_board, to_frame, vote_board
         from evalkit.warehouse import connect
 
+        self._check_category(category)
         with closing(connect(self.workspace)) as db:
             if study is not None:
                 return to_frame(vote_board(db, study, criterion, category).ratings)
@@ -75,6 +77,11 @@ class Results:
 
         with closing(connect(self.workspace)) as db:
             return db.execute(query, list(parameters)).df()
+
+    def _check_category(self, category: str | None) -> None:
+        known = list(self.sql("SELECT DISTINCT category FROM cases ORDER BY category")["category"])
+        if category is not None and category not in known:
+            raise UnknownName("category", category, known)
 
     def _run(self, run: str | None) -> str:
         return self.workspace.run_id(run)

@@ -13,6 +13,8 @@ from evalkit.store import Workspace
 from evalkit.types import Estimate
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from evalkit.leaderboard import BoardRow
 
 WIDTH = 24
@@ -30,7 +32,12 @@ def show_boards(workspace: Workspace, run: str, study: str | None = None) -> Non
         if study is not None:
             board = vote_board(db, study, "alignment")
             names = [(rating.system, rating.rating) for rating in board.ratings]
-            _show("Raters on alignment (simulated), Elo scale", [(n, e, f"{e.n} votes") for n, e in names])
+            _show(_votes_title(db, study), [(n, e, f"{e.n} votes") for n, e in names])
+
+
+def _votes_title(db: DuckDBPyConnection, study: str) -> str:
+    row = db.execute("SELECT simulated FROM studies WHERE study = ?", [study]).fetchone()
+    return f"Raters on alignment{' (simulated)' if row and row[0] else ''}, Elo scale"
 
 
 def _show_category(category: str, rows: Sequence[BoardRow]) -> None:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.console import out
 from evalkit.cli.options import WorkspaceOption
 from evalkit.store import Workspace
 
-app = typer.Typer(no_args_is_help=True, help="The DuckDB database, built from the facts.")
+app = make_app("The DuckDB database, built from the facts.")
 
 
 @app.callback()

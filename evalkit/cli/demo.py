@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.board import show_boards
 from evalkit.cli.console import TerminalProgress, out
 from evalkit.cli.options import WorkersOption
@@ -27,7 +28,7 @@ from evalkit.runner.score import score_run
 from evalkit.store import Workspace
 from evalkit.suite import load_suite
 
-app = typer.Typer()
+app = make_app()
 
 SUITES = ("demo-product", "demo-portrait", "demo-typography", "demo-edit")
 VARIANTS = ("clean", "typos", "wrong-colour", "soft", "repaint", "shifted", "noop", "refuser", "flaky")

@@ -12,13 +12,14 @@ from pathlib import Path
 import typer
 
 import evalkit
+from evalkit.cli.app import make_app
 from evalkit.cli.console import show_table
 from evalkit.cli.options import JsonOption, WorkspaceOption
 from evalkit.errors import EvalkitError
 from evalkit.metrics.base import Metric
 from evalkit.store import Workspace
 
-app = typer.Typer()
+app = make_app()
 Row = dict[str, str]
 
 PACKAGES = ("torch", "open_clip_torch", "lpips", "rapidocr", "duckdb", "streamlit", "pandas", "pillow")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import typer
-
+from evalkit.cli.app import make_app
 from evalkit.cli.console import TerminalProgress, note, out, show_json, show_table
 from evalkit.cli.options import (
     JsonOption,
@@ -23,7 +22,7 @@ from evalkit.runner.plan import Plan, build_plan
 from evalkit.store import Workspace
 from evalkit.suite import load_suite
 
-app = typer.Typer()
+app = make_app()
 SHOWN = 10
 
 

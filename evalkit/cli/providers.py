@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.console import show_table
 from evalkit.cli.options import JsonOption
 from evalkit.errors import UnknownName
 from evalkit.providers.systems import providers
 
-app = typer.Typer(no_args_is_help=True, help="Who can be asked for pictures.")
+app = make_app("Who can be asked for pictures.")
 
 
 @app.command("list")

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.options import WorkspaceOption
 from evalkit.store import Workspace
 
-app = typer.Typer()
+app = make_app()
 
 
 @app.command()

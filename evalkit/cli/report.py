@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.console import TerminalProgress, note, out
 from evalkit.cli.options import RunArgument, WorkspaceOption
 from evalkit.progress import Progress
 from evalkit.store import Workspace
 
-app = typer.Typer()
+app = make_app()
 
 
 @app.command()

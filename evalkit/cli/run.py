@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.console import TerminalProgress, note, show_json, show_table
 from evalkit.cli.options import (
     JsonOption,
@@ -24,7 +25,7 @@ from evalkit.runner.plan import build_plan, save_plan
 from evalkit.store import Workspace
 from evalkit.suite import load_suite
 
-app = typer.Typer()
+app = make_app()
 
 
 @app.command()

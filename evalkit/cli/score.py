@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.console import TerminalProgress, note, show_table
 from evalkit.cli.options import JsonOption, RunArgument, WorkersOption, WorkspaceOption
 from evalkit.metrics.registry import DEFAULT_METRICS, parse
@@ -14,7 +15,7 @@ from evalkit.runner.plan import load_plan
 from evalkit.runner.score import ScoreReport, score_run
 from evalkit.store import Workspace
 
-app = typer.Typer()
+app = make_app()
 
 
 @app.command()

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.console import show_table
 from evalkit.cli.options import JsonOption, WorkspaceOption
 from evalkit.errors import InvalidInput
 from evalkit.store import Workspace
 
-app = typer.Typer()
+app = make_app()
 
 
 @app.command()

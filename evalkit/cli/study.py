@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.console import out, show_table
 from evalkit.cli.options import JsonOption, WorkspaceOption
 from evalkit.store import Workspace
 
-app = typer.Typer(no_args_is_help=True, help="Blind human studies.")
+app = make_app("Blind human studies.")
 
 
 @app.callback()

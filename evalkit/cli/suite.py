@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.console import out, show_json, show_table
 from evalkit.cli.options import JsonOption
 from evalkit.errors import SuiteProblems
 from evalkit.suite import case_to_json, check_suite, find_suite, list_suites, load_suite, new_suite
 
-app = typer.Typer(no_args_is_help=True, help="Prompt suites.")
+app = make_app("Prompt suites.")
 
 
 @app.command("list")

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.console import out
 from evalkit.cli.options import WorkspaceOption
 from evalkit.errors import UsageError
 from evalkit.store import Workspace
 
-app = typer.Typer(no_args_is_help=True, help="Votes: simulate.")
+app = make_app("Votes: simulate.")
 
 
 @app.callback()

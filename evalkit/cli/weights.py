@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from evalkit.cli.app import make_app
 from evalkit.cli.console import TerminalProgress, out, show_table
 from evalkit.cli.options import JsonOption
 from evalkit.errors import WeightsMissing
 from evalkit.weights import store
 from evalkit.weights.registry import entries
 
-app = typer.Typer(no_args_is_help=True, help="Model files that metrics need.")
+app = make_app("Model files that metrics need.")
 
 
 @app.command("list")

@@ -2,8 +2,7 @@
 
 A provider turns a `Request` into an `Outcome`. It does not know suites, budgets, journals' files or
 metrics. A remote one tells the `Ledger` each step that money depends on, in order, *before* it acts on it;
-a local one has nothing to tell. Adding a provider is adding a module (or, for HTTP, a catalogue file):
-docs/extending/providers.md.
+a local one has nothing to tell. Adding a provider is adding a module: docs/extending/providers.md.
 """
 
 from __future__ import annotations

@@ -23,6 +23,14 @@ _HINTS = {
 }
 
 
+def sync_data(fd: int) -> None:
+    """Return when what was written to a file is on the disk; its times may follow later."""
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(fd)
+    else:
+        os.fsync(fd)
+
+
 @contextlib.contextmanager
 def storage_errors(action: str) -> Iterator[None]:
     """Turn the OSErrors of a disk that will not take more into `StorageError`."""

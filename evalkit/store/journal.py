@@ -23,7 +23,7 @@ from typing import Any
 
 from evalkit.errors import Locked
 from evalkit.ids import canonical
-from evalkit.store.disk import storage_errors
+from evalkit.store.disk import storage_errors, sync_data
 
 GROUP_SECONDS = 0.05
 """Records are fsynced together at most this long after they were written."""
@@ -112,7 +112,7 @@ class Journal:
     def sync(self) -> None:
         """Return when every record written so far is on the disk."""
         with storage_errors(f"sync {self.path.name}"):
-            os.fdatasync(self._fd)
+            sync_data(self._fd)
 
     def close(self) -> None:
         """Sync and give the journal back."""
@@ -161,7 +161,7 @@ class Journal:
             self._closing.wait(GROUP_SECONDS)
             self._dirty.clear()
             try:
-                os.fdatasync(self._fd)
+                sync_data(self._fd)
             except OSError:
                 self._dirty.set()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from pathlib import Path
 
 from evalkit.errors import StorageError
 from evalkit.ids import sha256
-from evalkit.store.disk import storage_errors
+from evalkit.store.disk import storage_errors, sync_data
 
 
 class ObjectStore:
@@ -62,7 +61,7 @@ class ObjectStore:
             with aside.open("wb") as file:
                 file.write(data)
                 file.flush()
-                os.fdatasync(file.fileno())
+                sync_data(file.fileno())
             aside.replace(target)
         except BaseException:
             aside.unlink(missing_ok=True)

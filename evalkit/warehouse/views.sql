@@ -28,6 +28,10 @@ CREATE VIEW latest_scores AS
 SELECT * FROM score_rows
 QUALIFY row_number() OVER (PARTITION BY trial, image_index, metric, output ORDER BY t DESC, version DESC, key DESC) = 1;
 
+-- A run owes scores of the metrics it has been scored by, not of those only other runs know.
+CREATE VIEW run_metrics AS
+SELECT DISTINCT t.run, s.metric FROM score_rows s JOIN trials t USING (trial);
+
 -- One row per score that a run owes: a planned trial of a case that has what the metric needs.
 -- `value` is NULL with a reason where there is none; `scored` says whether the metric has looked at all.
 CREATE VIEW scores AS
@@ -41,7 +45,8 @@ SELECT
     s.trial IS NOT NULL AS scored
 FROM generations g
 JOIN cases c USING (run, suite, "case")
-CROSS JOIN metrics m
+JOIN run_metrics r USING (run)
+JOIN metrics m ON m.metric = r.metric
 LEFT JOIN latest_scores s
     ON s.trial = g.trial AND s.metric = m.metric AND s.output = m.output AND s.image = g.image
 WHERE (NOT list_contains(m.needs, 'source') OR c.source_sha IS NOT NULL)

@@ -1,0 +1,37 @@
+"""What the raters say: the votes of a study, rated by `evalkit.preference`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalkit.errors import UnknownName
+from evalkit.leaderboard.query import rows, statement
+from evalkit.preference import PreferenceBoard, Votes, rate
+from evalkit.preference.board import DEFAULT
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def vote_board(
+    db: DuckDBPyConnection, study: str, criterion: str, category: str | None = None, seed: int = 0
+) -> PreferenceBoard:
+    """Ratings of a study's systems on one criterion, over all categories or one. Raises `UnknownName`."""
+    known = [str(name) for (name,) in db.execute("SELECT study FROM studies ORDER BY study").fetchall()]
+    if study not in known:
+        raise UnknownName("study", study, known)
+    return rate(votes_of(db, study, criterion, category), replace(DEFAULT, seed=seed))
+
+
+def votes_of(db: DuckDBPyConnection, study: str, criterion: str, category: str | None = None) -> Votes:
+    """The votes of a study on one criterion as integer columns; no vote becomes a Python object."""
+    where = {"study": study, "criterion": criterion, "category": category}
+    systems = tuple(rows(db, "voted_systems", **where)[0][0] or ())
+    found = db.execute(statement("votes"), {**where, "systems": list(systems)}).fetchnumpy()
+    columns = (
+        np.asarray(found[name], dtype=np.int64) for name in ("left", "right", "answer", "case", "rater")
+    )
+    return Votes(systems, *columns)

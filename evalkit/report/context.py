@@ -1,0 +1,157 @@
+"""What every section can ask for: the database, the pictures, and the boards, each computed once.
+
+Knows what a report is about; how anything looks is for the sections and their templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.errors import UnknownName
+from evalkit.leaderboard import (
+    BoardRow,
+    Headline,
+    ReliabilityRow,
+    headline,
+    metric_board,
+    reliability_board,
+    vote_board,
+)
+from evalkit.leaderboard.query import statement
+from evalkit.preference import PreferenceBoard
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_SQL = Path(__file__).parent / "sql"
+COLOURS = 10
+"""Systems beyond so many share colours; every mark also carries its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemInfo:
+    """A system as the run planned it. `colour` numbers a CSS variable, the same in the whole report."""
+
+    name: str
+    provider: str
+    spec: str
+    colour: int
+
+
+@dataclass(frozen=True, slots=True)
+class StudyInfo:
+    """A human study. `simulated` is true if it says so or if any of its votes was."""
+
+    study: str
+    title: str
+    simulated: bool
+    questions: Mapping[str, tuple[str, ...]]
+    ballots: int
+    raters: int
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a section may use. `read_object` turns a sha256 into the bytes of a picture."""
+
+    db: DuckDBPyConnection
+    read_object: Callable[[str], bytes]
+    run: str
+    studies: tuple[StudyInfo, ...]
+    now: datetime
+    seed: int = 0
+
+    def rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
+        """All rows of one of the report's own `.sql` files, as dictionaries."""
+        return self.query(statement(name, _SQL), **parameters)
+
+    def query(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        """All rows of a statement with named parameters, as dictionaries."""
+        result = self.db.execute(sql, parameters)
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, values, strict=True)) for values in result.fetchall()]
+
+    @cached_property
+    def systems(self) -> tuple[SystemInfo, ...]:
+        """The systems of the run, in the order it was given."""
+        found = self.rows("systems", run=self.run)
+        return tuple(
+            SystemInfo(row["system"], row["provider"], row["spec"], i % COLOURS)
+            for i, row in enumerate(found)
+        )
+
+    @cached_property
+    def colours(self) -> Mapping[str, int]:
+        """System name -> number of its colour; a name the run does not know gets one after the others."""
+        voted = {line.system for board in self._vote_boards.values() for line in board.ratings}
+        known = {system.name: system.colour for system in self.systems}
+        extra = sorted(voted - set(known))
+        return known | {name: (len(known) + i) % COLOURS for i, name in enumerate(extra)}
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """The categories of the run, in the order of its cases."""
+        return tuple(str(row["category"]) for row in self.rows("categories", run=self.run))
+
+    @cached_property
+    def board(self) -> tuple[BoardRow, ...]:
+        """Every metric of every system and category."""
+        return metric_board(self.db, self.run, seed=self.seed)
+
+    @cached_property
+    def headlines(self) -> Mapping[str, Headline]:
+        """Who leads each category that has scores."""
+        found = {c: headline(self.db, self.board, self.run, c, self.seed) for c in self.categories}
+        return {category: lead for category, lead in found.items() if lead is not None}
+
+    @cached_property
+    def reliability(self) -> tuple[ReliabilityRow, ...]:
+        """Refusals, failures, cost and latency of every system and category."""
+        return reliability_board(self.db, self.run)
+
+    @cached_property
+    def reliability_overall(self) -> tuple[ReliabilityRow, ...]:
+        """The same over all categories, one row per system, in the order of the run."""
+        rows = {row.system: row for row in reliability_board(self.db, self.run, whole=True)}
+        return tuple(rows[system.name] for system in self.systems if system.name in rows)
+
+    def votes(self, study: str, criterion: str, category: str | None = None) -> PreferenceBoard:
+        """The rated votes of a study on one criterion."""
+        if category is None:
+            return self._vote_boards[study, criterion]
+        return vote_board(self.db, study, criterion, category, self.seed)
+
+    @cached_property
+    def _vote_boards(self) -> Mapping[tuple[str, str], PreferenceBoard]:
+        return {
+            (study.study, criterion): vote_board(self.db, study.study, criterion, seed=self.seed)
+            for study in self.studies
+            for criterion in study.questions
+        }
+
+
+def find_studies(db: DuckDBPyConnection, run: str, names: Sequence[str] | None) -> tuple[StudyInfo, ...]:
+    """The named studies, or all of the run; only such as have votes. Raises `UnknownName`."""
+    wanted = list(names) if names is not None else None
+    found = db.execute(statement("studies", _SQL), {"run": run, "names": wanted}).fetchall()
+    studies = tuple(_study(*row) for row in found)
+    known = {study.study for study in studies}
+    for name in wanted or ():
+        if name not in known:
+            voted = db.execute("SELECT DISTINCT study FROM ballots").fetchall()
+            raise UnknownName("study with votes", name, [str(row[0]) for row in voted])
+    return studies
+
+
+def _study(
+    study: str, title: str, simulated: bool, asked: Sequence[tuple[str, str]], ballots: int, raters: int
+) -> StudyInfo:
+    questions: dict[str, tuple[str, ...]] = {}
+    for criterion, question in asked:
+        questions[criterion] = (*questions.get(criterion, ()), question)
+    return StudyInfo(study, title or study, simulated, questions, ballots, raters)

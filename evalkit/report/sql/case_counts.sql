@@ -1,0 +1,1 @@
+SELECT category, count(*) AS n FROM cases WHERE run = $run GROUP BY category;
