@@ -45,6 +45,8 @@ def _show_category(category: str, rows: Sequence[BoardRow]) -> None:
     arrow = {"higher": "higher is better", "lower": "lower is better"}.get(first.better, "")
     lines = [(row.system, row.estimate, f"{row.n_scored}/{row.n_expected}") for row in rows]
     _show(f"{category}: {first.label} ({arrow})", lines)
+    if any(row.coverage_gap for row in rows):
+        out.print("Coverage differs: these means are not over the same cases.", style="dim", soft_wrap=True)
 
 
 def _show(title: str, lines: Sequence[tuple[str, Estimate, str]]) -> None:

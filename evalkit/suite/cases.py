@@ -1,4 +1,4 @@
-"""A `Case` as JSON and back, exactly; used by suites, plans and importers alike.
+"""A `Case` as JSON and back, exactly; used by suites and plans alike.
 
 Keys that hold their default are left out, so the text of a case is as short as a person would write it.
 """
