@@ -7,8 +7,6 @@ Edits read the scene from the source picture, so only pictures that the studio d
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import os
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,9 +19,10 @@ from evalkit.providers.base import Ledger, Provider
 from evalkit.studio import RECIPE, apply, parse, parse_edit, read_scene, seed_of
 from evalkit.studio.faults import misspell, wrong_colour
 from evalkit.studio.fonts import identity
-from evalkit.studio.jobs import Finish, Fresh, Job, Retouch, be_quiet, work
+from evalkit.studio.jobs import Finish, Fresh, Job, Retouch, work
 from evalkit.studio.scene import Scene
 from evalkit.types import Case, Delivered, Failed, ImageInput, Outcome, Picture, Refused, Request, System
+from evalkit.workers import cpu_count, make_pool
 
 VARIANTS: dict[str, str] = {
     "clean": "draws what is asked",
@@ -170,8 +169,7 @@ class Workshop:
 
     def _open(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(_workers(), mp_context=context, initializer=be_quiet)
+            self._pool = make_pool(cpu_count())
         return self._pool
 
 
@@ -180,13 +178,6 @@ WORKSHOP = Workshop()
 
 async def _submit(pool: ProcessPoolExecutor, job: Job) -> bytes:
     return await asyncio.get_running_loop().run_in_executor(pool, work, job)
-
-
-def _workers() -> int:
-    """The cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 def _delivered(data: bytes) -> Delivered:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 MINI_NAME = "evalkit-mini"
-MINI_SHA256 = "1953680f43690f742eff4a5561b4cdc80bf3fc6be372bd1a4f4c6e200904e484"
+MINI_SHA256 = "5eb5b3ff43f77a3baae78f8b402c39da83e5ccde48dc3533a32e961e50f50e8b"
 MINI_CAVEAT = (
     "mini is a small model trained on drawings by the built-in studio: its numbers mean something for studio "
     "pictures only."
