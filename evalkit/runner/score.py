@@ -236,6 +236,7 @@ class _Scoring:
         metric = self.metric
         facts = {
             "type": "metric",
+            "run": self.report.run,
             "metric": self.spec,
             "family": metric.name,
             "version": metric.version,

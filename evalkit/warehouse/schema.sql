@@ -43,7 +43,7 @@ CREATE TABLE images (
 
 -- ---- how it was judged by metrics (scores/*.jsonl)
 CREATE TABLE metric_outputs (
-    metric VARCHAR, family VARCHAR, version VARCHAR, config VARCHAR, weights VARCHAR, output VARCHAR,
+    run VARCHAR, metric VARCHAR, family VARCHAR, version VARCHAR, config VARCHAR, weights VARCHAR, output VARCHAR,
     position INTEGER, label VARCHAR, better VARCHAR, unit VARCHAR, low DOUBLE, high DOUBLE, needs VARCHAR[],
     headline BOOLEAN, caveat VARCHAR, t TIMESTAMP
 );

@@ -21,7 +21,7 @@ LEFT JOIN (SELECT trial, arg_max(event, (t, attempt)) AS last_event FROM attempt
 LEFT JOIN images i ON i.trial = o.trial AND i.attempt = o.attempt AND i.image_index = 0;
 
 CREATE VIEW metrics AS
-SELECT * EXCLUDE (t) FROM metric_outputs
+SELECT * EXCLUDE (run, t) FROM metric_outputs
 QUALIFY row_number() OVER (PARTITION BY metric, output ORDER BY t DESC, version DESC) = 1;
 
 CREATE VIEW latest_scores AS
@@ -30,7 +30,7 @@ QUALIFY row_number() OVER (PARTITION BY trial, image_index, metric, output ORDER
 
 -- A run owes scores of the metrics it has been scored by, not of those only other runs know.
 CREATE VIEW run_metrics AS
-SELECT DISTINCT t.run, s.metric FROM score_rows s JOIN trials t USING (trial);
+SELECT DISTINCT run, metric FROM metric_outputs;
 
 -- One row per score that a run owes: a planned trial of a case that has what the metric needs.
 -- `value` is NULL with a reason where there is none; `scored` says whether the metric has looked at all.

@@ -185,7 +185,7 @@ def test_the_report_shows_it(workspace: Path) -> None:
     command("report", "-o", str(report), at=workspace)
     text = report.read_text()
     assert "blurred-everywhere" in text
-    assert "weights_missing" in text
+    assert "weights missing" in text
     assert "http://" not in text.replace("http://www.w3.org", "")
 
 

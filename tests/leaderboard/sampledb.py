@@ -123,7 +123,7 @@ class SampleDb:
             "caveat": "",
             "t": T0,
         }
-        self.row("metric_outputs", metric=metric, output=output, **{**base, **shape, **columns})
+        self.row("metric_outputs", run=self.run, metric=metric, output=output, **{**base, **shape, **columns})
 
     def score(
         self, trial: str, metric: str, output: str, value: float | None, reason: str | None = None

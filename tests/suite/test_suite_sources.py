@@ -95,7 +95,7 @@ def test_no_source_is_none(folder: Any) -> None:
         ("inputs/empty.png", "the file is empty"),
         ("inputs/words.png", "not a picture"),
         ("inputs/torn.png", "broken"),
-        ("inputs/bomb.png", "cannot be opened"),
+        ("inputs/bomb.png", "is huge"),
     ],
 )
 def test_what_is_no_source(

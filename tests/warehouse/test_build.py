@@ -106,6 +106,7 @@ def metric(name: str = "m", needs: tuple[str, ...] = ()) -> dict[str, Any]:
     }
     return {
         "type": "metric",
+        "run": "r1",
         "t": T.format(0),
         "metric": name,
         "family": name,

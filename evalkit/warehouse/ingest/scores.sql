@@ -1,6 +1,6 @@
 CREATE OR REPLACE TEMP TABLE part AS
 SELECT * FROM read_json($path, format = 'newline_delimited', ignore_errors = true, maximum_object_size = $size,
-    columns = {type: 'VARCHAR', t: 'VARCHAR', metric: 'VARCHAR', family: 'VARCHAR', version: 'VARCHAR',
+    columns = {type: 'VARCHAR', t: 'VARCHAR', run: 'VARCHAR', metric: 'VARCHAR', family: 'VARCHAR', version: 'VARCHAR',
         config: 'JSON', weights: 'VARCHAR', caveat: 'VARCHAR', trial: 'VARCHAR', image_index: 'INTEGER',
         image: 'VARCHAR', key: 'VARCHAR',
         "values": 'STRUCT(output VARCHAR, value DOUBLE, reason VARCHAR)[]',
@@ -8,7 +8,7 @@ SELECT * FROM read_json($path, format = 'newline_delimited', ignore_errors = tru
             needs VARCHAR[], headline BOOLEAN)[]'});
 
 INSERT INTO metric_outputs
-SELECT metric, family, version, config, weights, o.name, position - 1, o.label, o.better, o.unit, o.low, o.high,
+SELECT run, metric, family, version, config, weights, o.name, position - 1, o.label, o.better, o.unit, o.low, o.high,
     o.needs, o.headline, caveat, t::TIMESTAMP
 FROM (SELECT *, unnest(outputs) AS o, generate_subscripts(outputs, 1) AS position FROM part WHERE type = 'metric');
 
