@@ -21,7 +21,8 @@ import evalkit
 from evalkit.providers import systems
 from evalkit.providers.base import Ledger, Provider
 from evalkit.runner.execute import RunOptions, execute
-from evalkit.runner.plan import build_plan, save_plan
+from evalkit.runner.plan import build_plan
+from evalkit.runs import save_plan
 from evalkit.store import Workspace
 from evalkit.types import Case, Delivered, Outcome, Picture, Request, Suite, System
 

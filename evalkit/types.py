@@ -162,6 +162,15 @@ class Trial:
     replicate: int
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How a provider that only *has* pictures (folder) fits a suite; everything is listed, never dropped."""
+
+    matched: int
+    missing_cases: tuple[str, ...] = ()
+    unmatched_files: tuple[str, ...] = ()
+
+
 # ------------------------------------------------------------------ what it came to
 
 

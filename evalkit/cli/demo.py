@@ -23,8 +23,9 @@ from evalkit.metrics.registry import DEMO_METRICS, parse
 from evalkit.progress import Progress
 from evalkit.providers.systems import parse_systems
 from evalkit.runner.execute import RunOptions, execute
-from evalkit.runner.plan import Plan, build_plan, save_plan
+from evalkit.runner.plan import build_plan
 from evalkit.runner.score import score_run
+from evalkit.runs import Plan, save_plan
 from evalkit.store import Workspace
 from evalkit.suite import load_suite
 

@@ -15,12 +15,12 @@ from evalkit.cli.options import (
     SystemsOption,
     WorkspaceOption,
 )
-from evalkit.providers.base import Coverage
 from evalkit.providers.systems import parse_systems
-from evalkit.runner.history import History, read_history
-from evalkit.runner.plan import Plan, build_plan
+from evalkit.runner.plan import build_plan
+from evalkit.runs import History, Plan, read_history
 from evalkit.store import Workspace
 from evalkit.suite import load_suite
+from evalkit.types import Coverage
 
 app = make_app()
 SHOWN = 10

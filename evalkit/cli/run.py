@@ -21,7 +21,8 @@ from evalkit.cli.plan import show_coverage
 from evalkit.errors import UsageError
 from evalkit.providers.systems import parse_systems
 from evalkit.runner.execute import RunOptions, RunReport, execute
-from evalkit.runner.plan import build_plan, save_plan
+from evalkit.runner.plan import build_plan
+from evalkit.runs import save_plan
 from evalkit.store import Workspace
 from evalkit.suite import load_suite
 

@@ -11,8 +11,8 @@ from evalkit.cli.app import make_app
 from evalkit.cli.console import TerminalProgress, note, show_table
 from evalkit.cli.options import JsonOption, RunArgument, WorkersOption, WorkspaceOption
 from evalkit.metrics.registry import DEFAULT_METRICS, parse
-from evalkit.runner.plan import load_plan
 from evalkit.runner.score import ScoreReport, score_run
+from evalkit.runs import load_plan
 from evalkit.store import Workspace
 
 app = make_app()

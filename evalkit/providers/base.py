@@ -8,10 +8,9 @@ a local one has nothing to tell. Adding a provider is adding a module: docs/exte
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from evalkit.types import Case, Json, Outcome, Price, Request, System
+from evalkit.types import Case, Coverage, Json, Outcome, Price, Request, System
 
 
 class Ledger(Protocol):
@@ -24,15 +23,6 @@ class Ledger(Protocol):
     def rejected(self, kind: str, message: str) -> None:
         """Proof that no job exists: it may be sent again."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How a provider that only *has* pictures (folder) fits a suite; everything is listed, never dropped."""
-
-    matched: int
-    missing_cases: tuple[str, ...] = ()
-    unmatched_files: tuple[str, ...] = ()
 
 
 class Provider:

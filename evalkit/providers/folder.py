@@ -21,8 +21,8 @@ from typing import ClassVar
 
 from evalkit.errors import InvalidInput, Problem, UnknownName, UsageError
 from evalkit.ids import sha256
-from evalkit.providers.base import Coverage, Ledger, Provider
-from evalkit.types import Case, Delivered, Failed, Outcome, Picture, Request, System
+from evalkit.providers.base import Ledger, Provider
+from evalkit.types import Case, Coverage, Delivered, Failed, Outcome, Picture, Request, System
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp", ".tif", ".tiff"})
 _NUMBERED = re.compile(r"(.+?)[_-]{1,2}\d+")

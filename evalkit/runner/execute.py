@@ -22,8 +22,8 @@ from evalkit.images import ImageProblem, decode, read_header
 from evalkit.progress import SILENT, Progress
 from evalkit.providers.base import Provider
 from evalkit.runner.budget import Budget
-from evalkit.runner.history import History, TrialState, read_history
-from evalkit.runner.plan import Inputs, Plan, PlannedCase, PlannedSystem, make_request
+from evalkit.runner.plan import Inputs, make_request
+from evalkit.runs import History, Plan, PlannedCase, PlannedSystem, TrialState, read_history
 from evalkit.store import Dropped, Journal, Record, Workspace, exclusive
 from evalkit.types import (
     Delivered,

@@ -24,9 +24,8 @@ from evalkit.ids import digest, score_key
 from evalkit.metrics.base import Metric, Need
 from evalkit.metrics.registry import spec
 from evalkit.progress import SILENT, Progress
-from evalkit.runner.history import read_history
 from evalkit.runner.judge import Job, judge
-from evalkit.runner.plan import Plan, PlannedCase
+from evalkit.runs import Plan, PlannedCase, read_history
 from evalkit.store import Journal, Record, Workspace, read_records
 from evalkit.types import Value
 from evalkit.workers import cpu_count, make_pool

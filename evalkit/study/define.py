@@ -18,7 +18,7 @@ from evalkit.errors import EvalkitError, InvalidInput, UnknownName, UsageError, 
 from evalkit.ids import canonical, digest
 from evalkit.store import Workspace, exclusive, write_atomically
 from evalkit.study.criteria import choose_criteria
-from evalkit.study.sources import CaseKey, PlannedRun, finished_trials, read_plan
+from evalkit.study.sources import CaseKey, ShownRun, finished_trials, read_run
 from evalkit.types import Comparison, Criterion, Generation
 
 FORMAT = 1
@@ -72,7 +72,7 @@ def create_study(
         )
     with exclusive(workspace.locks / f"study-{name}.lock", f"creating the study {name}", wait=5.0):
         _must_be_new(workspace, name)
-        study = _define(workspace, name, read_plan(workspace, workspace.run_id(run)), options)
+        study = _define(workspace, name, read_run(workspace, workspace.run_id(run)), options)
         _write(workspace, study)
     return study
 
@@ -99,7 +99,7 @@ def _must_be_new(workspace: Workspace, name: str) -> None:
         )
 
 
-def _define(workspace: Workspace, name: str, plan: PlannedRun, options: StudyOptions) -> StudyDefinition:
+def _define(workspace: Workspace, name: str, plan: ShownRun, options: StudyOptions) -> StudyDefinition:
     systems = _systems(plan, options.systems)
     suites = _suites(plan, options.suites)
     pictured = {t: g for t, g in finished_trials(workspace).items() if _has_picture(workspace, g)}
@@ -120,7 +120,7 @@ def _define(workspace: Workspace, name: str, plan: PlannedRun, options: StudyOpt
     )
 
 
-def _systems(plan: PlannedRun, wanted: Sequence[str] | None) -> tuple[str, ...]:
+def _systems(plan: ShownRun, wanted: Sequence[str] | None) -> tuple[str, ...]:
     for name in wanted or ():
         if name not in plan.systems:
             raise UnknownName("system", name, plan.systems)
@@ -133,7 +133,7 @@ def _systems(plan: PlannedRun, wanted: Sequence[str] | None) -> tuple[str, ...]:
     return systems
 
 
-def _suites(plan: PlannedRun, wanted: Sequence[str] | None) -> frozenset[str]:
+def _suites(plan: ShownRun, wanted: Sequence[str] | None) -> frozenset[str]:
     known = {case.suite for case in plan.cases.values()}
     for name in wanted or ():
         if name not in known:
@@ -141,7 +141,7 @@ def _suites(plan: PlannedRun, wanted: Sequence[str] | None) -> frozenset[str]:
     return frozenset(wanted) if wanted else frozenset(known)
 
 
-def _nothing_to_compare(plan: PlannedRun, systems: Sequence[str]) -> EvalkitError:
+def _nothing_to_compare(plan: ShownRun, systems: Sequence[str]) -> EvalkitError:
     return UsageError(
         f"in run {plan.run} no case has pictures from two of these systems: {', '.join(sorted(systems))}",
         "Finish the run first; evalkit run with the same arguments continues it.",
@@ -149,7 +149,7 @@ def _nothing_to_compare(plan: PlannedRun, systems: Sequence[str]) -> EvalkitErro
 
 
 def _comparisons(
-    plan: PlannedRun, systems: Sequence[str], suites: frozenset[str], pictured: dict[str, Generation]
+    plan: ShownRun, systems: Sequence[str], suites: frozenset[str], pictured: dict[str, Generation]
 ) -> Iterator[Comparison]:
     for key, by_system in plan.trials.items():
         if key[0] not in suites:

@@ -26,7 +26,7 @@ from evalkit.study.define import StudyDefinition, load_study
 from evalkit.study.outcomes import Conflict, Expired, Invalid, NoSuchBallot, Saved, TooFast, VoteOutcome
 from evalkit.study.pictures import Pictures, Stimulus
 from evalkit.study.sampling import Board, Cell, Item, Pick
-from evalkit.study.sources import PlannedCase, read_plan
+from evalkit.study.sources import ShownCase, read_run
 from evalkit.study.tickets import Handle, Ticket, Tickets, study_secret
 from evalkit.types import Comparison, Json, Task
 
@@ -92,7 +92,7 @@ class StudyService:
         self.options = options
         self.tickets = Tickets(study_secret(workspace, study))
         self._workspace = workspace
-        self._cases = read_plan(workspace, self.definition.run).cases
+        self._cases = read_run(workspace, self.definition.run).cases
         self._comparisons = {c.id: c for c in self.definition.comparisons}
         self._pictures = Pictures(workspace.objects)
         self._lock = threading.Lock()
@@ -182,7 +182,7 @@ class StudyService:
         comparison = self._comparisons[ticket.comparison]
         return comparison, comparison.system_a if ticket.left == "a" else comparison.system_b
 
-    def case_of(self, comparison: str) -> PlannedCase:
+    def case_of(self, comparison: str) -> ShownCase:
         """The case a comparison is about."""
         found = self._comparisons[comparison]
         return self._cases[found.suite, found.case]

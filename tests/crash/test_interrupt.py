@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from evalkit.runner.history import read_history
+from evalkit.runs import read_history
 from evalkit.store import Workspace, read_records
 
 COMMAND = (sys.executable, "-m", "evalkit", "run", "demo-product", "-s", "studio:clean?size=512")

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from evalkit.runner.history import read_history
+from evalkit.runs import read_history
 from evalkit.store import Dropped, Workspace, read_records
 from evalkit.warehouse import connect
 

@@ -11,8 +11,9 @@ import pytest
 from evalkit.metrics.registry import parse
 from evalkit.providers.systems import parse_systems
 from evalkit.runner.execute import execute
-from evalkit.runner.plan import build_plan, save_plan
+from evalkit.runner.plan import build_plan
 from evalkit.runner.score import score_run
+from evalkit.runs import save_plan
 from evalkit.store import Workspace
 from evalkit.study.define import StudyOptions, create_study
 from evalkit.study.simulate import Panel, simulate_votes

@@ -11,8 +11,8 @@ from PIL import Image
 from evalkit.errors import LaneStopped, Locked, StorageError, UsageError
 from evalkit.providers.systems import parse_systems
 from evalkit.runner.execute import RunOptions, RunReport, execute
-from evalkit.runner.history import read_history
-from evalkit.runner.plan import build_plan, save_plan
+from evalkit.runner.plan import build_plan
+from evalkit.runs import read_history, save_plan
 from evalkit.store import Journal, Workspace, read_records
 from evalkit.types import Delivered, Failed, Picture, Price, Refused, Suite
 

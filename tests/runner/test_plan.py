@@ -8,7 +8,8 @@ import pytest
 
 from evalkit.errors import InvalidInput, UsageError
 from evalkit.providers.systems import parse_systems
-from evalkit.runner.plan import build_plan, load_plan, plan_from_json, plan_path, plan_to_json, save_plan
+from evalkit.runner.plan import build_plan
+from evalkit.runs import load_plan, plan_from_json, plan_path, plan_to_json, save_plan
 
 
 def test_the_same_content_has_the_same_run(workspace, counted, make_suite) -> None:

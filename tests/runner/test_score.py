@@ -13,8 +13,9 @@ from evalkit.metrics.base import Metric, Output, Subject
 from evalkit.providers.systems import parse_systems
 from evalkit.runner import judge as judge_module
 from evalkit.runner.execute import execute
-from evalkit.runner.plan import Plan, build_plan, save_plan
+from evalkit.runner.plan import build_plan
 from evalkit.runner.score import ScoreReport, score_run
+from evalkit.runs import Plan, save_plan
 from evalkit.store import Workspace, read_records
 from evalkit.types import Case, Refused, Suite, Value
 from evalkit.warehouse import connect

@@ -11,7 +11,9 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from evalkit.ids import sha256
+from evalkit.runs import Plan, PlannedCase, PlannedSystem, SuiteFacts, save_plan
 from evalkit.store import Workspace
+from evalkit.types import Case, System, Task
 
 MARKER = "LEAKMARKER"
 """Part of every text a rater must never receive: system names, file names, metadata."""
@@ -23,7 +25,7 @@ Painter = Callable[[str, str], Image.Image]
 class FakeCase:
     id: str
     prompt: str
-    task: str = "t2i"
+    task: Task = "t2i"
     suite: str = "product"
 
 
@@ -62,54 +64,33 @@ def make_run(
 ) -> str:
     """Every system has one picture of every case."""
     folder = workspace.runs / run
-    folder.mkdir(parents=True)
     sources = {c.id: _put(workspace, paint(c.id, "source"), "source") for c in fakes if c.task == "edit"}
     trials, lines = [], []
     for index, case in enumerate(fakes):
         for position, system in enumerate(systems):
             trial = sha256(f"{case.suite}/{case.id}/{system}".encode())
-            trials.append([trial, index, position, 0])
+            trials.append((trial, index, position, 0))
             lines.append(_done(trial, _put(workspace, paint(case.id, system), system)))
-    plan = {
-        "format": 1,
-        "run": run,
-        "created": "2026-01-01T00:00:00+00:00",
-        "evalkit": "0.1.0",
-        "suites": [_suite(name) for name in sorted({c.suite for c in fakes})],
-        "cases": [_case(case, sources.get(case.id)) for case in fakes],
-        "systems": [{"name": s, "provider": MARKER, "model": s, "params": {}, "spec": s} for s in systems],
-        "trials": trials,
-    }
-    (folder / "plan.json").write_text(json.dumps(plan))
+    plan = Plan(
+        run,
+        "2026-01-01T00:00:00.000000Z",
+        tuple(_suite(name) for name in sorted({c.suite for c in fakes})),
+        tuple(_case(case, sources.get(case.id)) for case in fakes),
+        tuple(PlannedSystem(System(MARKER, name, label=name), replayable=True) for name in systems),
+        tuple(trials),
+    )
+    save_plan(workspace, plan)
     (folder / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return run
 
 
-def _suite(name: str) -> dict[str, object]:
-    return {
-        "name": name,
-        "version": "1",
-        "digest": "",
-        "category": name,
-        "licence": "CC0-1.0",
-        "description": "",
-        "synthetic": True,
-    }
+def _suite(name: str) -> SuiteFacts:
+    return SuiteFacts(name, "1", "", name, "CC0-1.0", "", synthetic=True)
 
 
-def _case(case: FakeCase, source: str | None) -> dict[str, object]:
-    return {
-        "suite": case.suite,
-        "source_sha": source,
-        "mask_sha": None,
-        "id": case.id,
-        "prompt": case.prompt,
-        "task": case.task,
-        "aspect_ratio": "1:1",
-        "tags": [],
-        "cluster": case.id,
-        "source": f"{MARKER}.png" if source else None,
-    }
+def _case(fake: FakeCase, source: str | None) -> PlannedCase:
+    case = Case(fake.id, fake.prompt, fake.task, cluster=fake.id, source=f"{MARKER}.png" if source else None)
+    return PlannedCase(fake.suite, case, source)
 
 
 def _put(workspace: Workspace, image: Image.Image, system: str) -> str:
