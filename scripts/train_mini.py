@@ -1,6 +1,6 @@
 """Train evalkit-mini, the small CLIP for studio pictures, from a fixed seed; or measure it.
 
-    python scripts/train_mini.py --cache /tmp/mini --out evalkit/weights/mini/evalkit-mini.safetensors
+    python scripts/train_mini.py --cache mini-cache --out evalkit/weights/mini/evalkit-mini.safetensors
     python scripts/train_mini.py --evaluate evalkit/weights/mini/evalkit-mini.safetensors
 
 Scenes come in families of four: one by chance and three that differ from it in one word, so that every

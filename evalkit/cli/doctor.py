@@ -53,10 +53,10 @@ def _installation() -> Iterator[Row]:
             yield _row(package, "ok", version(package))
         except PackageNotFoundError:
             yield _row(package, "broken", f"not installed: pip install {package}")
-    yield _check("torch company", _torch_company)
+    yield _check("torch libraries", _torch_libraries)
 
 
-def _torch_company() -> str:
+def _torch_libraries() -> str:
     import torch
 
     from evalkit.weights.torchguard import import_lpips, import_open_clip

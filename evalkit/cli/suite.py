@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evalkit.cli.app import make_app
-from evalkit.cli.console import out, show_json, show_table
+from evalkit.cli.console import note, out, show_json, show_table
 from evalkit.cli.options import JsonOption
 from evalkit.errors import SuiteProblems
 from evalkit.suite import case_to_json, check_suite, find_suite, list_suites, load_suite, new_suite
@@ -55,12 +55,17 @@ def show(
 @app.command()
 def validate(suites: Annotated[list[str], typer.Argument(help="Names or folders.")]) -> None:
     """Report every problem of the suites at once, with file and line."""
-    for suite in suites:
-        path = find_suite(suite)
+    broken = []
+    for path in [find_suite(suite) for suite in suites]:
         problems = check_suite(path)
         if problems:
-            raise SuiteProblems(path.name, problems)
-        out.print(f"{path.name}: no problems", markup=False)
+            broken.append(SuiteProblems(path.name, problems))
+            note(f"error: {broken[-1].message}")
+        else:
+            out.print(f"{path.name}: no problems", markup=False)
+    if broken:
+        note(broken[0].hint)
+        raise typer.Exit(SuiteProblems.exit_code)
 
 
 @app.command()

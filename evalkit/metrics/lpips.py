@@ -154,7 +154,8 @@ def distance_map(layers: Sequence[Any], height: int, width: int) -> Any:
     from torch.nn.functional import interpolate
 
     enlarged = (interpolate(one, (height, width), mode="bilinear", align_corners=False) for one in layers)
-    return sum(enlarged)[0, 0]  # type: ignore[index]  # a sum of tensors
+    total: Any = sum(enlarged)
+    return total[0, 0]
 
 
 def to_tensor(image: RGB) -> Any:

@@ -175,7 +175,7 @@ def test_votes_given_while_the_server_is_away_arrive_once(
         page.wait_for_selector(READY)
         for _ in range(page.locator(".row").count()):
             page.keyboard.press("2")
-    assert "Offline" in page.wait_for_selector(".saving[data-state=offline]").inner_text()  # type: ignore[union-attr]
+    assert "Offline" in page.wait_for_selector(".saving[data-state=offline]").inner_text()
     assert len(ballots(workspace)) == 1
     page.context.set_offline(False)
     counted(page, 3)

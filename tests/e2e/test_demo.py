@@ -14,6 +14,7 @@ import pytest
 
 import evalkit
 from evalkit.cli.demo import SUITES, VARIANTS
+from evalkit.errors import UnknownName
 
 
 def without_network(command: Sequence[str]) -> list[str]:
@@ -98,6 +99,12 @@ def test_known_faults_rank_below_clean(demo: tuple[Path, str]) -> None:
     study = str(work.sql("SELECT study FROM studies")["study"].iloc[0])
     ratings = work.leaderboard(study=study, criterion="appeal")
     assert ratings["system"].iloc[-1] == "studio:soft"
+
+
+def test_a_category_that_is_not_there_is_an_error(demo: tuple[Path, str]) -> None:
+    with pytest.raises(UnknownName, match="typografy") as caught:
+        evalkit.open_workspace(demo[0] / "w").leaderboard("typografy")
+    assert "Did you mean typography?" in caught.value.hint
 
 
 def test_running_again_repeats_nothing(demo: tuple[Path, str]) -> None:

@@ -49,7 +49,7 @@ def test_adding_and_removing_leave_the_others_where_they_are() -> None:
     before = parse(STILL)
     more = edited(STILL, "add three small yellow stars at the top left")
     assert more.items[:2] == before.items
-    assert (more.items[2].place, more.items[2].count) == ("top left", 3)  # type: ignore[union-attr]
+    assert (more.items[2].place, more.items[2].count) == ("top left", 3)
     assert edited(STILL, "add a red ball").items[2].place == "centre"
     assert edited(STILL, "remove the vase").items == before.items[1:]
 

@@ -31,7 +31,7 @@ def test_cells_and_cases_stay_balanced_at_every_moment() -> None:
 
 def test_the_least_seen_case_of_a_cell_comes_next() -> None:
     board = Board(items(cases=4, categories=("x",)), seed=1)
-    seen = Counter(board.pick(f"r{n}").comparison for n in range(24))  # type: ignore[union-attr]
+    seen = Counter(board.pick(f"r{n}").comparison for n in range(24))
     assert set(seen.values()) == {2}
 
 
@@ -66,7 +66,7 @@ def test_sides_alternate_for_each_rater_and_pair() -> None:
 
 def test_first_sides_differ_between_raters() -> None:
     board = Board(items(cases=400, categories=("x",)), seed=3)
-    lefts = Counter(board.pick(f"r{n}").left for n in range(400))  # type: ignore[union-attr]
+    lefts = Counter(board.pick(f"r{n}").left for n in range(400))
     assert 150 < lefts["a"] < 250
 
 
@@ -84,7 +84,7 @@ def test_a_rater_sees_everything_once_and_then_nothing() -> None:
 def test_the_same_case_does_not_come_back_soon() -> None:
     everything = {item.comparison: item for item in items(cases=8)}
     board = Board(everything.values(), seed=5)
-    shown = [everything[board.pick("r").comparison].case for _ in range(30)]  # type: ignore[union-attr]
+    shown = [everything[board.pick("r").comparison].case for _ in range(30)]
     for n, case in enumerate(shown):
         assert case not in shown[max(0, n - SPACING) : n]
 
@@ -105,7 +105,7 @@ def test_what_was_given_back_is_shown_again() -> None:
 def test_the_order_depends_on_the_seed_only() -> None:
     def order(seed: int) -> list[str]:
         board = Board(items(), seed=seed)
-        return [board.pick("r").comparison for _ in range(20)]  # type: ignore[union-attr]
+        return [board.pick("r").comparison for _ in range(20)]
 
     assert order(1) == order(1)
     assert order(1) != order(2)

@@ -32,8 +32,8 @@ def lines(workspace: Workspace) -> list[dict[str, object]]:
 def wins(workspace: Workspace, criterion: str) -> Counter[tuple[str, str]]:
     counts: Counter[tuple[str, str]] = Counter()
     for line in lines(workspace):
-        pair = line["left"]["system"], line["right"]["system"]  # type: ignore[index]
-        answer = line["answers"][criterion]  # type: ignore[index]
+        pair = line["left"]["system"], line["right"]["system"]
+        answer = line["answers"][criterion]
         if answer in ("left", "right"):
             counts[pair if answer == "left" else pair[::-1]] += 1
     return counts
@@ -57,9 +57,9 @@ def test_simulated_votes_are_balanced_marked_and_repeatable(four: Workspace) -> 
     simulate_votes(four, "s", WORTH, Panel(raters=7, votes=300, seed=3))
     written = lines(four)
     assert all(line["simulated"] for line in written)
-    pairs = Counter(frozenset((r["left"]["system"], r["right"]["system"])) for r in written)  # type: ignore[index]
+    pairs = Counter(frozenset((r["left"]["system"], r["right"]["system"])) for r in written)
     assert set(pairs.values()) == {50}
-    sides = Counter(line["left"]["system"] for line in written)  # type: ignore[index]
+    sides = Counter(line["left"]["system"] for line in written)
     assert all(55 < count < 95 for count in sides.values())
     create_study(four, "again", "r1")
     simulate_votes(four, "again", WORTH, Panel(raters=7, votes=300, seed=3))
@@ -73,7 +73,7 @@ def test_simulated_votes_are_balanced_marked_and_repeatable(four: Workspace) -> 
 
 def test_ties_grow_with_the_tie_width(four: Workspace) -> None:
     simulate_votes(four, "s", dict.fromkeys(WORTH, 0.0), Panel(votes=300, tie_width=50.0))
-    answers = Counter(a for line in lines(four) for a in line["answers"].values())  # type: ignore[attr-defined]
+    answers = Counter(a for line in lines(four) for a in line["answers"].values())
     assert set(answers) == {"tie"}
 
 
