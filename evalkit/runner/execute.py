@@ -120,11 +120,7 @@ def _locks(workspace: Workspace, plan: Plan) -> Iterator[None]:
 def _spent(plan: Plan, history: History) -> Decimal:
     """What this plan's trials have cost so far, cut-off attempts at their worst."""
     states = (history.trials.get(trial) for trial, *_ in plan.trials)
-    return sum((_cost(state) for state in states if state is not None), Decimal(0))
-
-
-def _cost(state: TrialState) -> Decimal:
-    return Decimal(state.done.get("usd", "0")) if state.done is not None else state.reserved
+    return sum((state.spent + state.reserved for state in states if state is not None), Decimal(0))
 
 
 class _JournalLedger:
@@ -238,7 +234,11 @@ class _Runner:
         attempt = self.attempts[trial.id] + 1
         self._intend(trial, attempt, worst, durable=not provider.replayable)
         started = time.monotonic()
-        outcome = await self._ask(provider, request, attempt, worst)
+        try:
+            outcome = await self._ask(provider, request, attempt, worst)
+        except EvalkitError:
+            self.budget.settle(worst, Decimal(0))
+            raise
         stored, outcome = await asyncio.to_thread(self._store, outcome)
         self._record(trial, attempt, outcome, stored, time.monotonic() - started)
         self.budget.settle(worst, _price(outcome).usd)
@@ -251,6 +251,9 @@ class _Runner:
         ledger = _JournalLedger(self.journal, request.trial, attempt)
         try:
             return await provider.generate(request, ledger)
+        except LaneStopped as error:
+            ledger.rejected("lane_stopped", error.message)
+            raise
         except EvalkitError:
             raise
         except Exception as error:

@@ -17,10 +17,14 @@ from evalkit.types import Generation, Price, StoredImage, Timings
 
 @dataclass(slots=True)
 class TrialState:
-    """The steps of one trial so far: its newest outcome, and the last step of its last attempt."""
+    """The steps of one trial so far: its newest outcome, and the last step of its last attempt.
+
+    `spent` is what its settled attempts have cost, `reserved` what one that is not settled may cost.
+    """
 
     attempts: int = 0
     last_step: str = ""
+    spent: Decimal = Decimal(0)
     reserved: Decimal = Decimal(0)
     done: Record | None = None
 
@@ -70,7 +74,17 @@ def _replay(records: Iterable[dict[str, Any]], trials: dict[str, TrialState]) ->
         state = trials.setdefault(trial, TrialState())
         state.last_step = record["type"]
         state.attempts = max(state.attempts, record.get("attempt", 1))
-        if record["type"] == "intent":
+        _count(state, record)
+
+
+def _count(state: TrialState, record: Record) -> None:
+    match record["type"]:
+        case "intent":
             state.reserved = Decimal(record.get("usd", "0"))
-        elif record["type"] == "done" and (state.done is None or record["t"] >= state.done["t"]):
-            state.done = record
+        case "rejected":
+            state.reserved = Decimal(0)
+        case "done":
+            state.reserved = Decimal(0)
+            state.spent += Decimal(record.get("usd", "0"))
+            if state.done is None or record["t"] >= state.done["t"]:
+                state.done = record

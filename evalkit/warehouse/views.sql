@@ -1,6 +1,7 @@
 -- Every total and every "latest" is a view over the facts.
 
--- The newest outcome of a trial counts; a trial is shared by every run that plans it.
+-- The newest outcome of a trial counts, but every attempt has cost what it cost; a trial is shared by every
+-- run that plans it.
 CREATE VIEW latest_outcomes AS
 SELECT * FROM outcomes
 QUALIFY row_number() OVER (PARTITION BY trial ORDER BY t DESC, attempt DESC, run DESC) = 1;
@@ -11,12 +12,13 @@ SELECT
     coalesce(o.status, CASE WHEN a.trial IS NULL THEN 'planned'
                             WHEN a.last_event = 'submit_unknown' THEN 'unknown'
                             ELSE 'in_flight' END) AS status,
-    o.reason, o.kind, o.stage, o.cost_usd, o.cost_basis, o.total_s, o.submit_s, o.queue_s, o.run_s,
+    o.reason, o.kind, o.stage, k.cost_usd, o.cost_basis, o.total_s, o.submit_s, o.queue_s, o.run_s,
     o.download_s, o.provider_s, o.t AS finished, o.attempt,
     i.image, i.width, i.height, i.format, i.bytes
 FROM trials t
 JOIN cases c USING (run, suite, "case")
 LEFT JOIN latest_outcomes o USING (trial)
+LEFT JOIN (SELECT trial, sum(cost_usd)::DECIMAL(12,6) AS cost_usd FROM outcomes GROUP BY trial) k USING (trial)
 LEFT JOIN (SELECT trial, arg_max(event, (t, attempt)) AS last_event FROM attempts GROUP BY trial) a USING (trial)
 LEFT JOIN images i ON i.trial = o.trial AND i.attempt = o.attempt AND i.image_index = 0;
 

@@ -15,6 +15,7 @@ from evalkit.runner.plan import build_plan
 from evalkit.runs import read_history, save_plan
 from evalkit.store import Journal, Workspace, read_records
 from evalkit.types import Delivered, Failed, Picture, Price, Refused, Suite
+from evalkit.warehouse import connect
 
 PROMPTS = [f"thing number {i}" for i in range(6)]
 
@@ -144,6 +145,37 @@ def test_a_stopped_lane_leaves_the_others_running(workspace, counted, make_suite
     assert report.made == {"ok": 6}
     assert list(report.stopped) == ["counted:a"]
     assert report.exit_code == 3
+    counted.answer = None
+    again = run(workspace, make_suite(PROMPTS), systems=("counted:a", "counted:b"))
+    assert again.made == {"ok": 6}, "what a stopped lane turned down was never accepted"
+
+
+def test_a_stopped_lane_gives_its_reservation_back(workspace, counted, make_suite) -> None:
+    def answer(request, ledger):
+        if request.model == "a":
+            raise LaneStopped("the key is not valid", "Set COUNTED_KEY.")
+        return Delivered((Picture(_png()),), price=Price(Decimal("0.5"), "list"))
+
+    counted.price = Decimal("0.5")
+    counted.answer = staticmethod(answer)
+    report = run(
+        workspace, make_suite(PROMPTS[:2]), RunOptions(1, Decimal("1.0")), ("counted:a", "counted:b")
+    )
+    assert report.made == {"ok": 2}
+    assert report.spent_usd == Decimal("1.0")
+
+
+def test_every_attempt_has_cost_what_it_cost(workspace, counted, make_suite) -> None:
+    counted.price = Decimal("0.25")
+    counted.answer = staticmethod(
+        lambda request, ledger: Failed("timeout", "slow", Price(Decimal("0.25"), "list"))
+    )
+    suite = make_suite(PROMPTS[:1])
+    run(workspace, suite, RunOptions(budget=Decimal(1)))
+    report = run(workspace, suite, RunOptions(budget=Decimal(1), retry_failed=True))
+    assert report.spent_usd == Decimal("0.50")
+    with connect(workspace) as db:
+        assert db.execute("SELECT cost_usd FROM generations").fetchall() == [(Decimal("0.50"),)]
 
 
 def test_an_unexpected_error_is_unknown_where_it_may_have_cost(workspace, counted, make_suite) -> None:
