@@ -257,6 +257,19 @@ def test_a_torn_or_unfinished_line_is_read_when_it_is_whole(workspace: Workspace
     assert count(workspace, "outcomes") == 1
 
 
+def test_edits_of_one_picture_are_one_cluster(workspace: Workspace) -> None:
+    plan(workspace, cases=7)
+    path = workspace.runs / "r1" / "plan.json"
+    made = json.loads(path.read_text())
+    given = [("p", "A"), ("q", "A"), ("r", "B"), ("wide", "C"), ("wide", "D"), ("t", None), ("", None)]
+    for raw, (cluster, source) in zip(made["cases"], given, strict=True):
+        raw.update(cluster=cluster, source=source, source_sha=source, task="edit" if source else "t2i")
+    path.write_text(json.dumps(made))
+    with connect(workspace) as db:
+        clusters = [row[0] for row in db.execute("SELECT cluster FROM cases ORDER BY position").fetchall()]
+    assert clusters == ["A", "A", "B", "wide", "wide", "t", "c6"]
+
+
 def test_two_runs_share_a_trial(workspace: Workspace) -> None:
     first_half(workspace)
     plan(workspace, "r2")

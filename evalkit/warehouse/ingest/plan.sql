@@ -14,7 +14,10 @@ FROM (
 
 INSERT INTO cases
 SELECT p.run, c.suite, s.category, c.id, position - 1, c.prompt, c.task, c.aspect_ratio, c.tags,
-    coalesce(nullif(c.cluster, ''), c.id), c.source, c.source_sha, c.mask_sha, c.source_caption, c.target_caption,
+    -- Edits of one picture are one piece of evidence, unless the suite's own clusters are wider.
+    CASE WHEN c.source_sha IS NULL OR min(c.source_sha) OVER twins <> max(c.source_sha) OVER twins
+         THEN coalesce(nullif(c.cluster, ''), c.id) ELSE c.source END,
+    c.source, c.source_sha, c.mask_sha, c.source_caption, c.target_caption,
     c.edit_type, c.keep, c.expected_text
 FROM (
     SELECT run, unnest(cases) AS c, generate_subscripts(cases, 1) AS position
@@ -23,7 +26,8 @@ FROM (
             aspect_ratio VARCHAR, tags VARCHAR[], cluster VARCHAR, source VARCHAR, source_sha VARCHAR,
             mask_sha VARCHAR, source_caption VARCHAR, target_caption VARCHAR, edit_type VARCHAR, keep VARCHAR[],
             expected_text VARCHAR[])[]'})
-) p JOIN suites s ON s.run = p.run AND s.suite = c.suite;
+) p JOIN suites s ON s.run = p.run AND s.suite = c.suite
+WINDOW twins AS (PARTITION BY c.suite, coalesce(nullif(c.cluster, ''), c.id));
 
 INSERT INTO systems
 SELECT run, s.name, position - 1, s.provider, s.model, s.params, s.spec, s.replayable, s.unmatched_files, s.missing_cases
