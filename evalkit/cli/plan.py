@@ -15,6 +15,7 @@ from evalkit.cli.options import (
     SystemsOption,
     WorkspaceOption,
 )
+from evalkit.errors import WorkspaceError, WorkspaceTooNew
 from evalkit.providers.systems import parse_systems
 from evalkit.runner.plan import build_plan
 from evalkit.runs import History, Plan, read_history
@@ -74,20 +75,13 @@ def _show_one(name: str, coverage: Coverage) -> None:
 
 
 def _history(workspace: Path | None) -> History:
-    opened = Workspace.open(workspace, create=False) if _exists(workspace) else None
-    return read_history(opened) if opened else History()
-
-
-def _exists(workspace: Path | None) -> bool:
-    from evalkit.errors import WorkspaceError, WorkspaceTooNew
-
+    """What has happened so far; nothing where there is no workspace yet."""
     try:
-        Workspace.open(workspace, create=False)
+        return read_history(Workspace.open(workspace, create=False))
     except WorkspaceTooNew:
         raise
     except WorkspaceError:
-        return False
-    return True
+        return History()
 
 
 def _rows(plan: Plan, history: History) -> list[dict[str, object]]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -196,9 +198,6 @@ class _Runner:
 
     def _stop_on_interrupt(self) -> None:
         """The first Ctrl-C lets what is in flight finish; a second one cuts it off."""
-        import signal
-        import threading
-
         if threading.current_thread() is not threading.main_thread():
             return
         loop = asyncio.get_running_loop()
@@ -314,7 +313,7 @@ class _Runner:
             "images": [asdict(image) for image in stored],
             **facts,
         }
-        self.journal.append(done, durable=_price(outcome).usd > 0)
+        self.journal.append(done, durable=price.usd > 0)
         self.report.made[status] += 1
 
 

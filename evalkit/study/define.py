@@ -11,9 +11,9 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from evalkit.clock import now
 from evalkit.errors import EvalkitError, InvalidInput, UnknownName, UsageError, WorkspaceError
 from evalkit.ids import canonical, digest
 from evalkit.store import Workspace, exclusive, write_atomically
@@ -109,7 +109,7 @@ def _define(workspace: Workspace, name: str, plan: ShownRun, options: StudyOptio
     tasks = {plan.cases[c.suite, c.case].task for c in comparisons}
     return StudyDefinition(
         study=name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
         title=options.title or name,
         run=plan.run,
         systems=tuple(sorted(systems)),
