@@ -7,4 +7,4 @@ from datetime import UTC, datetime
 
 def now() -> str:
     """For example `2026-11-20T10:59:01.123456Z`; as text it sorts by time."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"

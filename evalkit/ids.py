@@ -34,48 +34,47 @@ def digest(value: Any) -> str:
     return sha256(canonical(value))
 
 
-def trial_id(
-    *,
-    suite: str,
-    case: str,
-    task: str,
-    prompt: str,
-    aspect_ratio: str,
-    source: str | None,
-    mask: str | None,
-    provider: str,
-    model: str,
-    params: Mapping[str, str],
-    fingerprint: str,
-    replicate: int,
-) -> str:
-    """The id of a trial: a hash of everything that is asked, and of nothing else.
+class Question:
+    """A case as it is put to a model: all that a trial id is a hash of, but the replicate.
 
-    `source` and `mask` are digests of the bytes that are sent. `fingerprint` is what the provider says
-    identifies its answer beyond the request (the drawing recipe of `studio`, the file's digest of
-    `folder`, nothing for a remote API). Labels, tags, captions and expected texts are not asked and
-    therefore not in it.
+    `source` and `mask` are digests of the bytes that are sent. Labels, tags, captions and expected texts are
+    not asked and therefore not in it. The fixed part is spelled out once, so that the ids of many replicates
+    are cheap.
     """
-    return digest(
-        {
-            "recipe": RECIPE,
-            "case": [suite, case],
-            "ask": {
-                "task": task,
-                "prompt": prompt,
-                "aspect_ratio": aspect_ratio,
-                "source": source,
-                "mask": mask,
-            },
-            "system": {
-                "provider": provider,
-                "model": model,
-                "params": dict(params),
-                "fingerprint": fingerprint,
-            },
-            "replicate": replicate,
-        }
-    )
+
+    __slots__ = ("_head", "_tail")
+
+    def __init__(
+        self,
+        *,
+        suite: str,
+        case: str,
+        task: str,
+        prompt: str,
+        aspect_ratio: str,
+        source: str | None,
+        mask: str | None,
+        provider: str,
+        model: str,
+        params: Mapping[str, str],
+    ) -> None:
+        ask = {"task": task, "prompt": prompt, "aspect_ratio": aspect_ratio, "source": source, "mask": mask}
+        system = {"model": model, "params": dict(params), "provider": provider}
+        self._head = b'{"ask":%b,"case":%b,"recipe":%d,"replicate":' % (
+            canonical(ask),
+            canonical([suite, case]),
+            RECIPE,
+        )
+        self._tail = b"," + canonical(system)[1:] + b"}"
+
+    def trial(self, replicate: int, fingerprint: str = "") -> str:
+        """The id of one replicate. `fingerprint` is what the provider says identifies its answer beyond the
+        request (the drawing recipe of `studio`, the file's digest of `folder`)."""
+        known = b'%d,"system":{"fingerprint":%b' % (
+            replicate,
+            canonical(fingerprint) if fingerprint else b'""',
+        )
+        return sha256(self._head + known + self._tail)
 
 
 def score_key(

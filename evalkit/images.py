@@ -42,10 +42,14 @@ class Header:
 def read_header(data: bytes) -> Header:
     """Format and oriented size of an encoded picture. Raises `ImageProblem`."""
     with _open(data) as image:
-        width, height = image.size
-        if _is_sideways(image):
-            width, height = height, width
-        return Header(width, height, str(image.format).lower())
+        return _header(image)
+
+
+def check(data: bytes) -> Header:
+    """Like `read_header`, but every pixel has been read: the picture is whole. Raises `ImageProblem`."""
+    with _open(data) as image:
+        _load(image)
+        return _header(image)
 
 
 def decode(data: bytes) -> NDArray[np.uint8]:
@@ -56,12 +60,23 @@ def decode(data: bytes) -> NDArray[np.uint8]:
 def to_pil(data: bytes) -> Image.Image:
     """An encoded picture as a Pillow image of mode RGB, by the rules above. Raises `ImageProblem`."""
     with _open(data) as image:
-        try:
-            image.load()
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
-            raise ImageProblem("decode_error", f"the picture is broken: {error}") from error
+        _load(image)
         upright = ImageOps.exif_transpose(image)
         return _flatten(_to_srgb(_to_8bit(upright)))
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise ImageProblem("decode_error", f"the picture is broken: {error}") from error
+
+
+def _header(image: Image.Image) -> Header:
+    width, height = image.size
+    if _is_sideways(image):
+        width, height = height, width
+    return Header(width, height, str(image.format).lower())
 
 
 def _is_sideways(image: Image.Image) -> bool:

@@ -149,6 +149,7 @@ class Request:
     params: Mapping[str, str]
     source: ImageInput | None = None
     mask: ImageInput | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,21 @@ class Trial:
     case: str
     system: str
     replicate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How a provider will put a case to its model: which model, which shape, which parameters.
+
+    `mask` says whether the mask travels with the request. `notes` name what was changed because the model
+    cannot do what the case asks; empty unless that was allowed.
+    """
+
+    model: str
+    aspect_ratio: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    mask: bool = True
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +192,13 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image as the provider delivered it: the encoded file's bytes, untouched."""
+    """One image as the provider delivered it: the encoded file's bytes, untouched.
+
+    `whole`: every pixel has been read already, so nobody has to do that again.
+    """
 
     data: bytes
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +221,23 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """What one request will probably cost and the most it can cost, in US dollars."""
+
+    expected: Decimal = Decimal(0)
+    worst: Decimal = Decimal(0)
+    basis: CostBasis = "none"
+
+
+@dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds, monotonic. `None` where a provider does not tell or the phase does not exist."""
+    """Seconds, monotonic. `None` where a provider does not tell or the phase does not exist.
+
+    `total` runs from sending the request to holding the pictures' bytes: submit + queue + run + download.
+    `queue` ends when the job was first *seen* running, so `queue` and `run` are known to `poll` seconds
+    only. `provider` (time at work) and `provider_queue` are what the provider itself reports. `throttle` is
+    how long we waited because we had asked too often; it is in none of the others.
+    """
 
     total: float
     submit: float | None = None
@@ -210,6 +245,20 @@ class Timings:
     run: float | None = None
     download: float | None = None
     provider: float | None = None
+    provider_queue: float | None = None
+    throttle: float | None = None
+    poll: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that a provider has taken and will bill: its id there, and all it takes to ask for it again.
+
+    `facts` go to the journal as they are, so they hold no credential and no picture.
+    """
+
+    id: str
+    facts: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +284,15 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """No usable picture. `kind` is one of the taxonomy in docs/providers.md."""
+    """No usable picture. `kind` is one of the taxonomy in docs/providers.md.
+
+    `retrievable` says that the job is there and paid for: asking for its result again costs nothing.
+    """
 
     kind: str
     message: str
     price: Price = Price()
+    retrievable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +301,21 @@ class Unknown:
 
     message: str
     at_risk: Price = Price()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Proof that no job exists and nothing is billed: the same request may be sent again.
+
+    `kind` decides what happens: `rate_limit` pauses the whole lane (for `retry_after` seconds if the provider
+    says so), `transient` waits a little, `auth` and `balance` stop the lane, anything else is final. `hold`
+    means that the balance only counts what is in flight: try once more when nothing is.
+    """
+
+    kind: str
+    message: str
+    retry_after: float | None = None
+    hold: bool = False
 
 
 Outcome = Delivered | Refused | Failed | Unknown

@@ -29,7 +29,7 @@ LAYERS = (
     },
     {"store", "studio", "stats"},
     {"suite", "weights"},
-    {"warehouse", "providers", "metrics", "preference", "runs"},
+    {"warehouse", "providers", "remote", "fakes", "metrics", "preference", "runs"},
     {"runner", "study", "leaderboard"},
     {"report", "results", "raters_app"},
     {"cli", "__main__"},

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.ids import canonical, score_key, trial_id
+from evalkit.ids import Question, canonical, score_key, sha256
 
 ASK = {
     "suite": "product",
@@ -26,6 +26,10 @@ ASK = {
 }
 
 
+def trial_id(*, replicate: int, fingerprint: str, **asked: object) -> str:
+    return Question(**asked).trial(replicate, fingerprint)
+
+
 def test_the_trial_recipe_is_pinned() -> None:
     assert trial_id(**ASK) == "bb7d7b83baee6a2ac111800d91f9eabe55721dfd2d72a166a32c26022eafcd27"
 
@@ -40,6 +44,17 @@ def test_the_score_recipe_is_pinned() -> None:
         weights="c" * 64,
     )
     assert key == "e61c39a674330b5c0a55d604abf6d85e74d1f39e54a6d033679279ddcc9085bb"
+
+
+def test_a_trial_id_is_the_digest_of_canonical_json() -> None:
+    plain = {
+        "recipe": 1,
+        "case": [ASK["suite"], ASK["case"]],
+        "ask": {name: ASK[name] for name in ("task", "prompt", "aspect_ratio", "source", "mask")},
+        "system": {name: ASK[name] for name in ("provider", "model", "params", "fingerprint")},
+        "replicate": 7,
+    }
+    assert trial_id(**(ASK | {"replicate": 7})) == sha256(canonical(plain))
 
 
 @pytest.mark.parametrize("field", sorted(ASK))

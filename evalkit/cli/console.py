@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,6 +24,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from evalkit.progress import Progress
+from evalkit.remote.redact import hushed, visible
 
 PIPED_WIDTH = 180
 out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
@@ -49,12 +51,13 @@ def show_table(title: str, rows: Sequence[Row], *, as_json: bool, right: Sequenc
 
 def show_json(value: Any) -> None:
     """One JSON document on standard output."""
-    out.print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain), markup=False, soft_wrap=True)
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+    out.print(hushed(text, lambda c: f"\\u{ord(c):04x}"), markup=False, soft_wrap=True)
 
 
 def note(message: str) -> None:
     """A line for the person at the terminal; not part of the output."""
-    err.print(message, markup=False)
+    err.print(visible(message), markup=False)
 
 
 def _cell(value: Any) -> str:
@@ -63,8 +66,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return str(value).replace("[", r"\[")
+        value = ", ".join(map(str, value))
+    return escape(visible(str(value)))
 
 
 def _plain(value: Any) -> Any:

@@ -22,8 +22,10 @@ COMMANDS = {
     "providers": "List providers and what is configured for them.",
     "plan": "What would run and what it could cost; sends nothing.",
     "run": "Run suites on systems; the same command continues a run.",
+    "fakes": "Serve fake providers on this machine, to rehearse a run for nothing.",
     "score": "Add or refresh automatic scores; finished ones cost nothing.",
     "report": "Write one self-contained HTML report.",
+    "serve-webhooks": "Receive webhooks of providers, so that runs ask sooner.",
     "study": "Define a blind human study over a run.",
     "rate": "Start the rater app of a study.",
     "votes": "Simulate votes through the same service raters use.",
@@ -45,7 +47,7 @@ class Commands(typer.core.TyperGroup):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = typer.main.get_command(import_module(f"evalkit.cli.{cmd_name}").app)
+        command = typer.main.get_command(import_module(f"evalkit.cli.{cmd_name.replace('-', '_')}").app)
         command.name = cmd_name
         return command
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from evalkit.cli.app import make_app
 from evalkit.cli.console import TerminalProgress, note, out, show_json, show_table
 from evalkit.cli.options import (
+    AllowDegradeOption,
+    AssumePriceOption,
     JsonOption,
     NameOption,
     ReplicatesOption,
     SuitesArgument,
     SystemsOption,
     WorkspaceOption,
+    usd,
 )
 from evalkit.errors import WorkspaceError, WorkspaceTooNew
+from evalkit.providers.base import Provider, Settings
 from evalkit.providers.systems import parse_systems
 from evalkit.runner.plan import build_plan
-from evalkit.runs import History, Plan, read_history
+from evalkit.runs import History, Plan, Step, read_history
 from evalkit.store import Workspace
 from evalkit.suite import load_suite
 from evalkit.types import Coverage
@@ -32,28 +37,35 @@ def plan(
     suites: SuitesArgument,
     system: SystemsOption,
     replicates: ReplicatesOption = 1,
+    assume_price: AssumePriceOption = None,
+    allow_degrade: AllowDegradeOption = False,
     name: NameOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what `evalkit run` with the same arguments would do. Sends and writes nothing."""
+    """Show what `evalkit run` with the same arguments would do and cost. Sends and writes nothing."""
     with TerminalProgress() as progress:
-        made, _ = build_plan(
+        made, providers = build_plan(
             [load_suite(suite) for suite in suites],
             parse_systems(system),
             replicates=replicates,
             name=name,
+            settings=Settings(allow_degrade, usd(assume_price, "--assume-price")),
             progress=progress,
         )
-    rows = _rows(made, _history(workspace))
+    history = _history(workspace, made)
+    rows, lanes = _rows(made, history), _lanes(providers)
     if as_json:
-        show_json({"run": made.run, "worst_usd": str(made.worst_usd), "systems": rows})
+        show_json(_plan_json(made, history, rows, lanes))
         return
-    show_table(
-        f"Plan {made.run}", rows, as_json=False, right=("trials", "finished", "to do", "worst case USD")
-    )
+    show_table(f"Plan {made.run}", rows, as_json=False, right=_NUMBERS)
+    show_table("Accounts", lanes, as_json=False, right=("at a time",))
     show_coverage(made)
-    out.print(f"Worst case in all: ${made.worst_usd}. Nothing has been sent.")
+    show_notes(made)
+    _show_totals(made, history)
+
+
+_NUMBERS = ("trials", "finished", "unknown", "to do", "expected USD", "worst case USD")
 
 
 def show_coverage(plan: Plan) -> None:
@@ -61,6 +73,13 @@ def show_coverage(plan: Plan) -> None:
     for system in plan.systems:
         if system.coverage is not None:
             _show_one(system.name, system.coverage)
+
+
+def show_notes(plan: Plan) -> None:
+    """What will be asked differently because a model cannot do what a case asks."""
+    for system in plan.systems:
+        for what, count in system.notes.items():
+            note(f"{system.name}: {what} in {count} case{'s' if count > 1 else ''}")
 
 
 def _show_one(name: str, coverage: Coverage) -> None:
@@ -74,30 +93,67 @@ def _show_one(name: str, coverage: Coverage) -> None:
             note(f"  {len(items)} {what}: {', '.join(items[:SHOWN])}{more}")
 
 
-def _history(workspace: Path | None) -> History:
+def _show_totals(plan: Plan, history: History) -> None:
+    out.print(f"In all: ${plan.expected_usd} expected, ${plan.worst_usd} at the very most.", markup=False)
+    if history.spent:
+        out.print(f"Spent so far: ${history.spent}, counted at its worst where nobody knows.", markup=False)
+    out.print("Nothing has been sent.")
+
+
+def _history(workspace: Path | None, plan: Plan) -> History:
     """What has happened so far; nothing where there is no workspace yet."""
     try:
-        return read_history(Workspace.open(workspace, create=False))
+        return read_history(Workspace.open(workspace, create=False), plan.trials)
     except WorkspaceTooNew:
         raise
     except WorkspaceError:
-        return History()
+        return History(plan.trials)
 
 
 def _rows(plan: Plan, history: History) -> list[dict[str, object]]:
-    trials: Counter[str] = Counter()
-    finished: Counter[str] = Counter()
-    for trial, _, system in plan:
-        trials[system.name] += 1
-        finished[system.name] += history.finished(trial.id) is not None
+    steps: list[Counter[Step]] = [Counter() for _ in plan.systems]
+    for (_, _, system, _), step in zip(plan.trials, history.steps, strict=True):
+        steps[system][Step(step)] += 1
     return [
         {
             "system": system.name,
             "asks": system.system.spec,
-            "trials": trials[system.name],
-            "finished": finished[system.name],
-            "to do": trials[system.name] - finished[system.name],
+            "trials": count.total(),
+            "finished": (finished := sum(n for step, n in count.items() if step >= Step.FAILED)),
+            "unknown": count[Step.UNKNOWN],
+            "to do": count.total() - finished - count[Step.UNKNOWN],
+            "expected USD": str(system.expected_usd),
             "worst case USD": str(system.worst_usd),
+            "price": system.basis,
         }
-        for system in plan.systems
+        for system, count in zip(plan.systems, steps, strict=True)
     ]
+
+
+def _lanes(providers: Mapping[str, Provider]) -> list[dict[str, object]]:
+    lanes = {provider.lane: provider for provider in providers.values()}
+    return [
+        {
+            "account": lane,
+            "at a time": str(limits.start)
+            if limits.start == limits.most
+            else f"{limits.start}-{limits.most}",
+            "ready": f"no: set {missing}" if (missing := provider.missing()) else "yes",
+        }
+        for lane, provider in lanes.items()
+        if (limits := provider.limits)
+    ]
+
+
+def _plan_json(
+    plan: Plan, history: History, rows: list[dict[str, object]], lanes: list[dict[str, object]]
+) -> dict[str, object]:
+    return {
+        "run": plan.run,
+        "expected_usd": str(plan.expected_usd),
+        "worst_usd": str(plan.worst_usd),
+        "spent_usd": str(history.spent),
+        "systems": rows,
+        "accounts": lanes,
+        "notes": {system.name: dict(system.notes) for system in plan.systems if system.notes},
+    }

@@ -1,7 +1,9 @@
-"""The leaderboard: metrics, reliability and votes per category x system, each with its interval."""
+"""The leaderboard: metrics, reliability, money, time and votes per category x system, with intervals."""
 
 from evalkit.leaderboard.frames import to_frame, to_records
+from evalkit.leaderboard.latency import LatencyRow, Phase, latency_board
 from evalkit.leaderboard.metrics import HEADLINES, Behind, BoardRow, Headline, headline, metric_board
+from evalkit.leaderboard.money import MoneyRow, Share, money_board
 from evalkit.leaderboard.query import newest_run
 from evalkit.leaderboard.reliability import ReliabilityRow, reliability_board
 from evalkit.leaderboard.votes import vote_board, votes_of
@@ -11,9 +13,15 @@ __all__ = [
     "Behind",
     "BoardRow",
     "Headline",
+    "LatencyRow",
+    "MoneyRow",
+    "Phase",
     "ReliabilityRow",
+    "Share",
     "headline",
+    "latency_board",
     "metric_board",
+    "money_board",
     "newest_run",
     "reliability_board",
     "to_frame",

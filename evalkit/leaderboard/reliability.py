@@ -1,11 +1,13 @@
-"""What came of the requests: refusals, failures, unknowns, money and time, per category x system."""
+"""What came of the requests: refusals, failures, unknowns, repeats, money and time, per category x system."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from evalkit.leaderboard.money import MoneyRow, money_board
 from evalkit.leaderboard.query import newest_run, rows
 from evalkit.stats.bounded import clustered_proportion
 from evalkit.types import Estimate
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 class ReliabilityRow:
     """Counts are trials; rates are of the trials that came to an end (`planned` - `open`).
 
-    `cost_per_image` is the total over delivered trials; both are None where nothing has a price.
-    `cost_basis` lists how prices are known; latencies are seconds of delivered trials, queue included.
+    `retried` is the rate of trials that were sent more than once, `most_attempts` the most that one was.
+    `cost_total` is what was paid, `cost_per_image` that over the delivered pictures that have a price; both
+    are None where nothing has one. `cost_at_risk` is what requests of unknown outcome may have cost besides.
+    `cost_basis` lists how prices are known; latencies are seconds of the delivered trials that can be
+    compared (see `evalkit.leaderboard.latency`), queue included.
     """
 
     category: str
@@ -31,11 +36,15 @@ class ReliabilityRow:
     refused: Estimate
     failed: Estimate
     unknown: Estimate
+    retried: Estimate
     n_refused: int
     n_failed: int
     n_unknown: int
+    n_retried: int
+    most_attempts: int
     cost_total: Decimal | None
     cost_per_image: Decimal | None
+    cost_at_risk: Decimal | None
     cost_basis: tuple[str, ...]
     latency_p50: float | None
     latency_p95: float | None
@@ -48,14 +57,15 @@ def reliability_board(
 
     `whole` counts all categories together; their rows are of the category "all".
     """
-    found = rows(db, "reliability", run=newest_run(db, run), category=category, whole=whole)
-    return tuple(_row(values) for values in found)
+    chosen = newest_run(db, run)
+    found = rows(db, "reliability", run=chosen, category=category, whole=whole)
+    money = {(row.category, row.system): row for row in money_board(db, chosen, category, whole=whole)}
+    return tuple(_row(values, money.get((values[0], values[1]))) for values in found)
 
 
-def _row(values: tuple[Any, ...]) -> ReliabilityRow:
-    category, system, planned, delivered, partial, open_, finished, refused, failed, unknown = values[:10]
-    cost, priced, bases, p50, p95 = values[10:]
-    total = cost if priced else None
+def _row(values: Sequence[Any], money: MoneyRow | None) -> ReliabilityRow:
+    category, system, planned, delivered, partial, open_, finished = values[:7]
+    refused, failed, unknown, retried, most_attempts, p50, p95 = values[7:]
     return ReliabilityRow(
         category=category,
         system=system,
@@ -66,12 +76,16 @@ def _row(values: tuple[Any, ...]) -> ReliabilityRow:
         refused=clustered_proportion(refused, finished),
         failed=clustered_proportion(failed, finished),
         unknown=clustered_proportion(unknown, finished),
+        retried=clustered_proportion(retried, finished),
         n_refused=sum(refused),
         n_failed=sum(failed),
         n_unknown=sum(unknown),
-        cost_total=total,
-        cost_per_image=total / delivered if total is not None and delivered else None,
-        cost_basis=tuple(bases),
+        n_retried=sum(retried),
+        most_attempts=most_attempts or 0,
+        cost_total=money.paid if money else None,
+        cost_per_image=money.per_picture if money else None,
+        cost_at_risk=money.at_risk if money else None,
+        cost_basis=tuple(money.bases) if money else (),
         latency_p50=p50,
         latency_p95=p95,
     )

@@ -21,7 +21,7 @@ from typing import ClassVar
 
 from evalkit.errors import InvalidInput, Problem, UnknownName, UsageError
 from evalkit.ids import sha256
-from evalkit.providers.base import Ledger, Provider
+from evalkit.providers.base import Ledger, Provider, Settings
 from evalkit.types import Case, Coverage, Delivered, Failed, Outcome, Picture, Request, System
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp", ".tif", ".tiff"})
@@ -36,10 +36,10 @@ class Folder(Provider):
 
     name: ClassVar[str] = "folder"
     summary: ClassVar[str] = "pictures you already have: a directory, or a CSV/JSONL list of case -> file"
-    replayable: ClassVar[bool] = True
+    replayable = True
 
-    def __init__(self, system: System) -> None:
-        super().__init__(system)
+    def __init__(self, system: System, settings: Settings = Settings()) -> None:
+        super().__init__(system, settings)
         if system.params:
             raise UnknownName("parameter of folder", next(iter(system.params)), [])
         self.path = Path(system.model).expanduser()

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from evalkit.errors import InvalidInput, UnknownName, UsageError
 from evalkit.ids import sha256
-from evalkit.providers.base import Ledger, Provider
+from evalkit.providers.base import Ledger, Provider, Settings
 from evalkit.studio import RECIPE, apply, parse, parse_edit, read_scene, seed_of
 from evalkit.studio.faults import misspell, wrong_colour
 from evalkit.studio.fonts import identity
@@ -46,10 +46,10 @@ class Studio(Provider):
 
     name: ClassVar[str] = "studio"
     summary: ClassVar[str] = "draws simple scenes on this machine; synthetic, for demos and calibration"
-    replayable: ClassVar[bool] = True
+    replayable = True
 
-    def __init__(self, system: System) -> None:
-        super().__init__(system)
+    def __init__(self, system: System, settings: Settings = Settings()) -> None:
+        super().__init__(system, settings)
         if system.model not in VARIANTS:
             raise UnknownName("studio variant", system.model, VARIANTS)
         self.variant = system.model

@@ -14,7 +14,9 @@ from urllib.parse import parse_qsl
 import evalkit.providers
 from evalkit.errors import UnknownName, UsageError
 from evalkit.plugins import find_classes
-from evalkit.providers.base import Provider
+from evalkit.providers.base import Provider, Settings
+from evalkit.providers.catalogued import catalogued
+from evalkit.remote.catalog import specs
 from evalkit.types import System
 
 _HINT = (
@@ -24,8 +26,13 @@ _HINT = (
 
 @cache
 def providers() -> dict[str, type[Provider]]:
-    """Every provider by name: the modules of this package and the entry points `evalkit.providers`."""
-    return find_classes(evalkit.providers, Provider, "evalkit.providers")
+    """Every provider by name: descriptions, modules of this package, entry points `evalkit.providers`.
+
+    Code goes before a description of the same name. Raises `InvalidInput` that names the file where a
+    description cannot be read.
+    """
+    described: dict[str, type[Provider]] = {name: catalogued(spec) for name, spec in specs().items()}
+    return described | find_classes(evalkit.providers, Provider, "evalkit.providers")
 
 
 def parse_system(text: str) -> System:
@@ -46,9 +53,9 @@ def parse_system(text: str) -> System:
     return System(provider, model, _params(text, query), label)
 
 
-def make_provider(system: System) -> Provider:
+def make_provider(system: System, settings: Settings = Settings()) -> Provider:
     """The provider that answers for a system. Raises `UnknownName` for an unknown model or parameter."""
-    return providers()[system.provider](system)
+    return providers()[system.provider](system, settings)
 
 
 def parse_systems(texts: Sequence[str]) -> list[System]:

@@ -25,6 +25,7 @@ GAP = 28
 COLUMNS = 3
 NAMES = 200
 PLANE = (350, 210)
+LETTER = 6.1
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
@@ -73,21 +74,32 @@ def scatter(planes: Sequence[Plane], colours: Mapping[str, int], label: str) -> 
 def _plane(plane: Plane, colours: Mapping[str, int]) -> alt.LayerChart:
     import altair as alt
 
-    rows = [{**_row(system, y), "x": x} for system, (x, y) in plane.points.items()]
+    right = 1.3 * max(x for x, _ in plane.points.values()) or 1.0
+    rows = [
+        {**_row(system, y), "x": x, "before": _is_tight(system, x / right)}
+        for system, (x, y) in plane.points.items()
+    ]
     base = alt.Chart(alt.InlineData(values=_labelled(rows)), width=PLANE[0], height=PLANE[1])
-    right = 1.3 * max(row["x"] for row in rows) or 1.0
     x = alt.X("x:Q", title=plane.x_title, axis=alt.Axis(tickCount=4), scale=alt.Scale(domain=[0, right]))
     y = alt.Y("low:Q", title=None, axis=alt.Axis(tickCount=4), scale=alt.Scale(zero=False, padding=10))
     colour = _colour(colours, list(plane.points))
     bars = base.mark_rule(strokeWidth=2.5, opacity=0.45, strokeCap="round")
     dots = base.mark_circle(size=85, opacity=1)
-    names = base.mark_text(align="left", baseline="middle", dx=9, color=placeholder("ink"), fontSize=11.5)
+    names = {"baseline": "middle", "color": placeholder("ink"), "fontSize": 11.5}
+    after, before = base.mark_text(align="left", dx=9, **names), base.mark_text(align="right", dx=-9, **names)
+    text = {"x": x, "y": alt.Y("label:Q"), "text": "system:N"}
     return alt.layer(
         bars.encode(x=x, y=y, y2="high:Q", color=colour),
         dots.encode(x=x, y=alt.Y("value:Q"), color=colour),
-        names.encode(x=x, y=alt.Y("label:Q"), text="system:N"),
+        after.transform_filter("!datum.before").encode(**text),
+        before.transform_filter("datum.before").encode(**text),
         title=alt.Title(plane.title, subtitle=plane.y_title),
     )
+
+
+def _is_tight(name: str, place: float) -> bool:
+    """Whether a name right of its dot, `place` of the way across the plane, would leave it."""
+    return PLANE[0] * place + 9 + LETTER * len(name) > PLANE[0] + 10
 
 
 def _labelled(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.errors import UnknownName
 from evalkit.leaderboard import (
     BoardRow,
     Headline,
+    LatencyRow,
+    MoneyRow,
     ReliabilityRow,
     headline,
+    latency_board,
     metric_board,
+    money_board,
     reliability_board,
     vote_board,
 )
@@ -29,18 +33,25 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _SQL = Path(__file__).parent / "sql"
+_Row = TypeVar("_Row", ReliabilityRow, MoneyRow, LatencyRow)
 COLOURS = 10
 """Systems beyond so many share colours; every mark also carries its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class SystemInfo:
-    """A system as the run planned it. `colour` numbers a CSS variable, the same in the whole report."""
+    """A system as the run planned it. `colour` numbers a CSS variable, the same in the whole report.
+
+    `rehearsed`: a server on one's own machine stood in for the provider.
+    """
 
     name: str
     provider: str
     spec: str
     colour: int
+    model: str = ""
+    params: str = ""
+    rehearsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,15 @@ class Context:
         """The systems of the run, in the order it was given."""
         found = self.rows("systems", run=self.run)
         return tuple(
-            SystemInfo(row["system"], row["provider"], row["spec"], i % COLOURS)
+            SystemInfo(
+                name=row["system"],
+                provider=row["provider"],
+                spec=row["spec"],
+                colour=i % COLOURS,
+                model=row["model"] or "",
+                params=row["params"] or "{}",
+                rehearsed=bool(row["rehearsed"]),
+            )
             for i, row in enumerate(found)
         )
 
@@ -99,6 +118,16 @@ class Context:
         return tuple(str(row["category"]) for row in self.rows("categories", run=self.run))
 
     @cached_property
+    def asked(self) -> tuple[dict[str, Any], ...]:
+        """Per system: first and last request, and the versions that answered (`versions`), oldest first."""
+        return tuple(self.rows("asked", run=self.run))
+
+    @cached_property
+    def degraded(self) -> tuple[dict[str, Any], ...]:
+        """Per system, category and note: delivered pictures that were asked for in another way."""
+        return tuple(self.rows("degraded", run=self.run))
+
+    @cached_property
     def board(self) -> tuple[BoardRow, ...]:
         """Every metric of every system and category."""
         return metric_board(self.db, self.run, seed=self.seed)
@@ -112,19 +141,45 @@ class Context:
     @cached_property
     def reliability(self) -> tuple[ReliabilityRow, ...]:
         """Refusals, failures, cost and latency of every system and category."""
-        return reliability_board(self.db, self.run)
+        return self._in_order(reliability_board(self.db, self.run))
 
     @cached_property
     def reliability_overall(self) -> tuple[ReliabilityRow, ...]:
         """The same over all categories, one row per system, in the order of the run."""
-        rows = {row.system: row for row in reliability_board(self.db, self.run, whole=True)}
-        return tuple(rows[system.name] for system in self.systems if system.name in rows)
+        return self._in_order(reliability_board(self.db, self.run, whole=True))
+
+    @cached_property
+    def money(self) -> tuple[MoneyRow, ...]:
+        """What every system has cost in every category."""
+        return self._in_order(money_board(self.db, self.run))
+
+    @cached_property
+    def money_overall(self) -> tuple[MoneyRow, ...]:
+        """The same over all categories, one row per system."""
+        return self._in_order(money_board(self.db, self.run, whole=True))
+
+    @cached_property
+    def latency(self) -> tuple[LatencyRow, ...]:
+        """How long the pictures of every system and category took."""
+        return self._in_order(latency_board(self.db, self.run))
+
+    @cached_property
+    def latency_overall(self) -> tuple[LatencyRow, ...]:
+        """The same over all categories, one row per system."""
+        return self._in_order(latency_board(self.db, self.run, whole=True))
 
     def votes(self, study: str, criterion: str, category: str | None = None) -> PreferenceBoard:
         """The rated votes of a study on one criterion."""
         if category is None:
             return self._vote_boards[study, criterion]
         return vote_board(self.db, study, criterion, category, self.seed)
+
+    def _in_order(self, rows: Sequence[_Row]) -> tuple[_Row, ...]:
+        """Rows by the order of the run: its systems, and for each its categories."""
+        systems = {system.name: i for i, system in enumerate(self.systems)}
+        places = {category: i for i, category in enumerate(self.categories)}
+        kept = [row for row in rows if row.system in systems]
+        return tuple(sorted(kept, key=lambda row: (systems[row.system], places.get(row.category, -1))))
 
     @cached_property
     def _vote_boards(self) -> Mapping[tuple[str, str], PreferenceBoard]:

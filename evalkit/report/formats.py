@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +86,24 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def day(moment: datetime) -> str:
+    """Date and minute.
+
+    >>> day(datetime(2026, 5, 4, 9, 7))
+    '4 May 2026, 09:07'
+    """
+    return f"{moment.day} {moment:%B %Y, %H:%M}"
+
+
+def arrows(note: str) -> str:
+    """A note on a mapping with a real arrow.
+
+    >>> arrows("aspect ratio 4:3 -> 3:2")
+    'aspect ratio 4:3 → 3:2'
+    """
+    return note.replace("->", "→")
+
+
 FILTERS: dict[str, Any] = {
     "number": number,
     "span": span,
@@ -93,4 +112,6 @@ FILTERS: dict[str, Any] = {
     "money": money,
     "seconds": seconds,
     "count": count,
+    "day": day,
+    "arrows": arrows,
 }

@@ -7,13 +7,40 @@ from evalkit.report.context import Context
 
 def notices(context: Context) -> tuple[str, ...]:
     """One sentence per kind of thing that is not what it may look like."""
-    return tuple(text for text in (_suites(context), _systems(context), _votes(context)) if text)
+    said = (_rehearsed(context), _suites(context), _systems(context), _votes(context), _versions(context))
+    return tuple(text for text in said if text)
 
 
 def caveats(context: Context) -> tuple[str, ...]:
     """The caveats of the metrics that have scores, each once."""
     said = dict.fromkeys(row.caveat for row in context.board if row.caveat and row.n_scored)
     return tuple(said)
+
+
+def drifted(context: Context) -> tuple[str, ...]:
+    """Systems of which more than one version answered within the run."""
+    return tuple(str(row["system"]) for row in context.asked if len(row["versions"]) > 1)
+
+
+def _rehearsed(context: Context) -> str:
+    names = [system.name for system in context.systems if system.rehearsed]
+    return (
+        f"A rehearsal: servers on the tester's own machine stood in for the providers of {', '.join(names)}. "
+        "Pictures, prices, times and refusals are made up, say nothing about any real model, and nothing was "
+        "billed."
+        if names
+        else ""
+    )
+
+
+def _versions(context: Context) -> str:
+    names = drifted(context)
+    return (
+        f"The model changed during the run: more than one version answered for {', '.join(names)}. What is "
+        "said about it mixes them; versions and dates are under methods and provenance."
+        if names
+        else ""
+    )
 
 
 def _suites(context: Context) -> str:

@@ -1,7 +1,7 @@
 """The page around the sections: templates, style and escaping.
 
-Everything that comes from prompts, providers or raters is escaped by Jinja; only our own SVG and style are
-marked safe.
+Everything that comes from prompts, providers or raters is escaped by Jinja, after control characters have
+been taken out; only our own SVG and style are marked safe.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from evalkit.remote.redact import visible
 from evalkit.report.context import Context
 from evalkit.report.definition import Definition
 from evalkit.report.formats import FILTERS
@@ -53,8 +54,13 @@ def _environment(folder: Path | None) -> Environment:
         loader=FileSystemLoader(places),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= FILTERS
     return environment
+
+
+def _finalize(value: object) -> object:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

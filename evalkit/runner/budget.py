@@ -6,34 +6,44 @@ cost. The sum of both never passes the cap, so overspending is not something tha
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from decimal import Decimal
 
 from evalkit.errors import BudgetReached
 
 
 class Budget:
-    """A cap in US dollars; None means only what is free may run."""
+    """A cap in US dollars; None means only what is free may run. For one event loop."""
 
     def __init__(self, cap: Decimal | None, spent: Decimal = Decimal(0)) -> None:
         self.cap = cap if cap is not None else Decimal(0)
         self.spent = spent
         self.reserved = Decimal(0)
-        self._lock = threading.Lock()
+        self._settled = asyncio.Event()
 
-    def reserve(self, worst: Decimal) -> None:
-        """Set `worst` aside. Raises `BudgetReached`, reserving nothing, if the cap could be passed."""
-        with self._lock:
-            if worst > 0 and self.spent + self.reserved + worst > self.cap:
+    async def reserve(self, worst: Decimal) -> None:
+        """Set `worst` aside, waiting for requests in flight if what they give back could make room.
+
+        Raises `BudgetReached`, reserving nothing, if there will be no room.
+        """
+        while worst > 0 and self.spent + self.reserved + worst > self.cap:
+            if self.spent + worst > self.cap or self.reserved <= 0:
                 raise BudgetReached(
                     f"the budget of ${self.cap} is reached: ${self.spent} spent, ${self.reserved} in flight, "
                     f"the next request may cost ${worst}",
                     "Run the same command with a larger --budget; what is finished is not paid again.",
                 )
-            self.reserved += worst
+            self._settled.clear()
+            await self._settled.wait()
+        self.reserved += worst
+
+    def adopt(self, worst: Decimal) -> None:
+        """Take up an open job of an earlier run, which has been counted as spent at its worst so far."""
+        self.spent -= worst
+        self.reserved += worst
 
     def settle(self, worst: Decimal, actual: Decimal) -> None:
         """Replace a reservation by what the request cost."""
-        with self._lock:
-            self.reserved -= worst
-            self.spent += actual
+        self.reserved -= worst
+        self.spent += actual
+        self._settled.set()

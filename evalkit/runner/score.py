@@ -25,7 +25,7 @@ from evalkit.metrics.base import Metric, Need
 from evalkit.metrics.registry import spec
 from evalkit.progress import SILENT, Progress
 from evalkit.runner.judge import Job, judge
-from evalkit.runs import Plan, PlannedCase, read_history
+from evalkit.runs import Plan, PlannedCase, read_generations
 from evalkit.store import Journal, Record, Workspace, read_records
 from evalkit.types import Value
 from evalkit.workers import cpu_count, make_pool
@@ -249,10 +249,10 @@ class _Scoring:
 
 
 def _targets(workspace: Workspace, plan: Plan) -> list[_Target]:
-    history = read_history(workspace)
+    generations = read_generations(workspace)
     found = []
     for trial, planned, _ in plan:
-        made = history.finished(trial.id)
+        made = generations.get(trial.id)
         if made is not None:
             found += [_Target(trial.id, i, image.sha256, planned) for i, image in enumerate(made.images)]
     return found

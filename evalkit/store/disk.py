@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from evalkit.errors import StorageError
@@ -31,6 +31,13 @@ def sync_data(fd: int) -> None:
         os.fsync(fd)
 
 
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data`, in as many pieces as the system takes it."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
 @contextlib.contextmanager
 def storage_errors(action: str) -> Iterator[None]:
     """Turn the OSErrors of a disk that will not take more into `StorageError`."""
@@ -43,14 +50,14 @@ def storage_errors(action: str) -> Iterator[None]:
         raise StorageError(f"cannot {action}: {error.strerror}", hint) from error
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`: written aside, synced, renamed. Raises `StorageError`."""
+def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Replace `path` by `data` (or by its pieces): written aside, synced, renamed. Raises `StorageError`."""
     with storage_errors(f"write {path.name}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).chmod(0o644)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,8 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import orjson
+
 from evalkit.errors import Locked
-from evalkit.ids import canonical
 from evalkit.store.disk import storage_errors, sync_data
 
 GROUP_SECONDS = 0.05
@@ -65,7 +65,7 @@ def read_records(path: Path, dropped: list[Dropped] | None = None, offset: int =
 
 def _parse(line: bytes) -> Record | None:
     try:
-        record = json.loads(line)
+        record = orjson.loads(line)
     except ValueError:
         return None
     return record if isinstance(record, dict) else None
@@ -95,7 +95,7 @@ class Journal:
 
     def append(self, record: Mapping[str, Any], *, durable: bool = False) -> None:
         """Write one record. Raises `StorageError` if it could not be written whole."""
-        line = canonical(record) + b"\n"
+        line = orjson.dumps(record, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
         with self._write_lock, storage_errors(f"write to {self.path.name}"):
             if self._torn:
                 os.write(self._fd, b"\n")

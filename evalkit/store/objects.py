@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 
 from evalkit.errors import StorageError
 from evalkit.ids import sha256
-from evalkit.store.disk import storage_errors, sync_data
+from evalkit.store.disk import storage_errors, sync_data, write_all
 
 
 class ObjectStore:
@@ -29,8 +30,11 @@ class ObjectStore:
         target = self.path(digest)
         if not target.exists():
             with storage_errors("store an image"):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                self._write(target, data)
+                try:
+                    self._write(target, data)
+                except FileNotFoundError:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    self._write(target, data)
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -56,13 +60,14 @@ class ObjectStore:
         return len(leftovers)
 
     def _write(self, target: Path, data: bytes) -> None:
-        aside = target.with_name(f"{uuid.uuid4().hex}.tmp")
+        aside = target.parent / f"{uuid.uuid4().hex}.tmp"
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            with aside.open("wb") as file:
-                file.write(data)
-                file.flush()
-                sync_data(file.fileno())
+            write_all(fd, data)
+            sync_data(fd)
             aside.replace(target)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+        finally:
+            os.close(fd)

@@ -1,13 +1,16 @@
 """The folder where everything a user makes lives, and the names of what is in it.
 
     workspace.json               format version, written once
-    runs/<run-id>/plan.json      what was planned
+    runs/<run-id>/plan.json      what was planned: suites, cases, systems
+    runs/<run-id>/trials.csv     and the trials
     runs/<run-id>/journal.jsonl  what happened
     objects/ab/abcdef...         images by sha256
     scores/<writer>.jsonl        metric values
     studies/<study>/study.json   what raters are asked, and about which pairs
     votes/<study>/<writer>.jsonl what they answered
-    locks/                       one file per system at work
+    hooks/<provider>.jsonl       jobs that a webhook said have ended
+    locks/                       one file per account at work
+    rehearsal/                   a workspace of its own, for rehearsed runs
     evalkit.duckdb               derived; may be deleted at any time
     reports/
 
@@ -43,7 +46,7 @@ class Workspace:
         Raises `WorkspaceError` if there is none and `create` is false, `WorkspaceTooNew` if a newer
         evalkit wrote it.
         """
-        root = Path(path or os.environ.get("EVALKIT_WORKSPACE") or DEFAULT).expanduser().resolve()
+        root = Workspace.place(path)
         workspace = Workspace(root)
         marker = root / "workspace.json"
         if marker.exists():
@@ -56,6 +59,11 @@ class Workspace:
         else:
             workspace._start(marker)
         return workspace
+
+    @staticmethod
+    def place(path: str | Path | None = None) -> Path:
+        """Where `open` would look; nothing is made."""
+        return Path(path or os.environ.get("EVALKIT_WORKSPACE") or DEFAULT).expanduser().resolve()
 
     @property
     def objects(self) -> ObjectStore:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evalkit.runs import Plan, load_plan, read_history
+from evalkit.runs import Plan, load_plan, read_generations
 from evalkit.store import Workspace
 from evalkit.types import Generation, Task
 
@@ -53,9 +53,7 @@ def read_run(workspace: Workspace, run: str) -> ShownRun:
 
 def finished_trials(workspace: Workspace) -> dict[str, Generation]:
     """What every finished trial of the workspace came to, whichever run made it."""
-    history = read_history(workspace)
-    made = ((trial, history.finished(trial)) for trial in history.trials)
-    return {trial: generation for trial, generation in made if generation is not None}
+    return read_generations(workspace)
 
 
 def _cases(plan: Plan) -> dict[CaseKey, ShownCase]:

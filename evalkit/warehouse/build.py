@@ -16,12 +16,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.runs.plan import trials_path
 from evalkit.store import Workspace, exclusive, storage_errors
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 LOCK_WAIT_SECONDS = 120.0
 _HERE = Path(__file__).resolve().parent
 
@@ -174,11 +175,12 @@ def _new_part(path: Path, start: int, appended: bool) -> _Part | _Nothing:
 
 def _ingest(db: DuckDBPyConnection, source: Source, part: _Part, name: str) -> None:
     size = max(part.path.stat().st_size + 1, 16_777_216)
-    folder = name.split("/")[1]
+    known = {"path": str(part.path), "folder": name.split("/")[1]}
+    if source.ingest == "plan.sql":
+        known["trials"] = str(trials_path(part.path))
     db.execute("BEGIN")
     for statement in _statements(source.ingest):
         text = statement.replace("$size", str(size))
-        known = {"path": str(part.path), "folder": folder}
         db.execute(text, {key: value for key, value in known.items() if f"${key}" in text})
     db.execute("INSERT OR REPLACE INTO ingested VALUES (?, ?)", [name, part.end])
     db.execute("COMMIT")

@@ -8,7 +8,7 @@ CREATE TABLE ingested (path VARCHAR PRIMARY KEY, bytes BIGINT);
 
 -- ---- what was planned (runs/*/plan.json)
 CREATE TABLE runs (
-    run VARCHAR PRIMARY KEY, created TIMESTAMP, evalkit VARCHAR
+    run VARCHAR PRIMARY KEY, created TIMESTAMP, evalkit VARCHAR, rehearsal BOOLEAN
 );
 CREATE TABLE suites (
     run VARCHAR, suite VARCHAR, version VARCHAR, digest VARCHAR, category VARCHAR,
@@ -21,7 +21,7 @@ CREATE TABLE cases (
 );
 CREATE TABLE systems (
     run VARCHAR, system VARCHAR, position INTEGER, provider VARCHAR, model VARCHAR, params VARCHAR, spec VARCHAR,
-    replayable BOOLEAN, unmatched_files VARCHAR[], missing_cases VARCHAR[]
+    replayable BOOLEAN, unmatched_files VARCHAR[], missing_cases VARCHAR[], rehearsed BOOLEAN
 );
 CREATE TABLE trials (
     run VARCHAR, trial VARCHAR, suite VARCHAR, "case" VARCHAR, system VARCHAR, replicate INTEGER
@@ -34,7 +34,8 @@ CREATE TABLE attempts (
 CREATE TABLE outcomes (
     trial VARCHAR, run VARCHAR, attempt INTEGER, t TIMESTAMP, status VARCHAR, reason VARCHAR, kind VARCHAR,
     stage VARCHAR, cost_usd DECIMAL(12,6), cost_basis VARCHAR, total_s DOUBLE, submit_s DOUBLE, queue_s DOUBLE,
-    run_s DOUBLE, download_s DOUBLE, provider_s DOUBLE
+    run_s DOUBLE, download_s DOUBLE, provider_s DOUBLE, provider_queue_s DOUBLE, throttle_s DOUBLE, poll_s DOUBLE,
+    degraded VARCHAR[], warmup BOOLEAN, resumed BOOLEAN, request_id VARCHAR, model_version VARCHAR
 );
 CREATE TABLE images (
     trial VARCHAR, attempt INTEGER, image_index INTEGER, image VARCHAR, width INTEGER, height INTEGER,

@@ -1,25 +1,31 @@
 -- Every total and every "latest" is a view over the facts.
 
--- The newest outcome of a trial counts, but every attempt has cost what it cost; a trial is shared by every
--- run that plans it.
-CREATE VIEW latest_outcomes AS
+-- An attempt only climbs, from unknown (a lost job that may be found) to ok: its best end is its outcome.
+-- The newest attempt of a trial counts, but every attempt has cost what it cost; a trial is shared by every run
+-- that plans it.
+CREATE VIEW attempt_outcomes AS
 SELECT * FROM outcomes
-QUALIFY row_number() OVER (PARTITION BY trial ORDER BY t DESC, attempt DESC, run DESC) = 1;
+QUALIFY row_number() OVER (PARTITION BY trial, attempt
+    ORDER BY list_position(['unknown', 'failed', 'refused', 'partial', 'ok'], status) DESC, t DESC, run DESC) = 1;
+
+CREATE VIEW latest_outcomes AS
+SELECT * FROM attempt_outcomes
+QUALIFY row_number() OVER (PARTITION BY trial ORDER BY attempt DESC) = 1;
 
 CREATE VIEW generations AS
 SELECT
     t.run, t.trial, t.suite, c.category, t."case", c.cluster, c.task, t.system, t.replicate, c.prompt,
-    coalesce(o.status, CASE WHEN a.trial IS NULL THEN 'planned'
-                            WHEN a.last_event = 'submit_unknown' THEN 'unknown'
-                            ELSE 'in_flight' END) AS status,
+    coalesce(o.status, CASE WHEN a.trial IS NULL THEN 'planned' ELSE 'in_flight' END) AS status,
     o.reason, o.kind, o.stage, k.cost_usd, o.cost_basis, o.total_s, o.submit_s, o.queue_s, o.run_s,
-    o.download_s, o.provider_s, o.t AS finished, o.attempt,
+    o.download_s, o.provider_s, o.provider_queue_s, o.throttle_s, o.poll_s, o.t AS finished, o.attempt,
+    o.degraded, o.warmup, o.resumed, o.request_id, o.model_version,
     i.image, i.width, i.height, i.format, i.bytes
 FROM trials t
 JOIN cases c USING (run, suite, "case")
 LEFT JOIN latest_outcomes o USING (trial)
-LEFT JOIN (SELECT trial, sum(cost_usd)::DECIMAL(12,6) AS cost_usd FROM outcomes GROUP BY trial) k USING (trial)
-LEFT JOIN (SELECT trial, arg_max(event, (t, attempt)) AS last_event FROM attempts GROUP BY trial) a USING (trial)
+LEFT JOIN (SELECT trial, sum(cost_usd)::DECIMAL(12,6) AS cost_usd FROM attempt_outcomes GROUP BY trial) k
+    USING (trial)
+LEFT JOIN (SELECT DISTINCT trial FROM attempts) a USING (trial)
 LEFT JOIN images i ON i.trial = o.trial AND i.attempt = o.attempt AND i.image_index = 0;
 
 CREATE VIEW metrics AS
@@ -63,6 +69,33 @@ SELECT run, suite, category, "case", cluster, task, system, metric, output,
 FROM scores
 GROUP BY ALL;
 
+-- What every attempt has cost: those that ended by how they ended, and what is set aside for one that has not.
+CREATE VIEW charges AS
+SELECT t.run, t.trial, t.suite, c.category, t."case", t.system, o.attempt, o.status, o.cost_usd, o.cost_basis AS basis
+FROM trials t
+JOIN cases c USING (run, suite, "case")
+JOIN attempt_outcomes o USING (trial)
+UNION ALL
+SELECT t.run, t.trial, t.suite, c.category, t."case", t.system, i.attempt, 'in_flight', i.usd, 'none'
+FROM trials t
+JOIN cases c USING (run, suite, "case")
+JOIN (SELECT DISTINCT trial, attempt, usd FROM attempts WHERE event = 'intent') i USING (trial)
+ANTI JOIN attempt_outcomes o ON o.trial = t.trial AND o.attempt = i.attempt
+ANTI JOIN (SELECT trial, attempt FROM attempts WHERE event = 'rejected') r
+    ON r.trial = t.trial AND r.attempt = i.attempt;
+
+-- Delivered pictures and how long they took. `left_out` says why one tells nothing about the service: the gap of
+-- a job that was taken up again is ours, and the first request of a lane pays for waking things up.
+-- `wait_s` is the time in the provider's hands where a job was never seen running: queue and run in one.
+CREATE VIEW latencies AS
+SELECT run, trial, suite, category, "case", cluster, system, replicate, total_s, submit_s, queue_s, run_s,
+    download_s, provider_s, provider_queue_s, throttle_s, poll_s,
+    CASE WHEN poll_s IS NOT NULL AND queue_s IS NULL AND run_s IS NULL
+         THEN greatest(total_s - coalesce(submit_s, 0) - coalesce(download_s, 0), 0) END AS wait_s,
+    CASE WHEN resumed THEN 'resumed' WHEN warmup THEN 'warmup' WHEN total_s IS NULL THEN 'untimed' END AS left_out
+FROM generations
+WHERE status IN ('ok', 'partial');
+
 CREATE VIEW reliability AS
 SELECT run, category, system,
     count(*) AS planned,
@@ -74,9 +107,10 @@ SELECT run, category, system,
     count(*) FILTER (status IN ('planned', 'in_flight')) AS open,
     sum(cost_usd) AS cost_usd,
     count(cost_usd) FILTER (cost_basis <> 'none') AS priced,
-    quantile_cont(total_s, 0.5) FILTER (status IN ('ok', 'partial')) AS latency_p50,
-    quantile_cont(total_s, 0.95) FILTER (status IN ('ok', 'partial')) AS latency_p95
+    quantile_cont(l.total_s, 0.5) AS latency_p50,
+    quantile_cont(l.total_s, 0.95) AS latency_p95
 FROM generations
+LEFT JOIN (SELECT run, trial, total_s FROM latencies WHERE left_out IS NULL) l USING (run, trial)
 GROUP BY ALL;
 
 -- A ballot sent twice is one ballot.

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from evalkit.runs import read_history
+from evalkit.runs import load_plan, read_generations, read_history
 from evalkit.store import Dropped, Workspace, read_records
 from evalkit.warehouse import connect
 
@@ -47,9 +47,8 @@ def totals(workspace: Workspace) -> list[tuple[object, ...]]:
 
 
 def pictures(workspace: Workspace) -> dict[str, list[str]]:
-    history = read_history(workspace)
-    made = {trial: history.finished(trial) for trial in history.trials}
-    return {trial: [image.sha256 for image in g.images] for trial, g in made.items() if g is not None}
+    made = read_generations(workspace)
+    return {trial: [image.sha256 for image in generation.images] for trial, generation in made.items()}
 
 
 def test_fifty_kills(tmp_path: Path) -> None:
@@ -79,4 +78,4 @@ def test_fifty_kills(tmp_path: Path) -> None:
 
     dropped: list[Dropped] = []
     list(read_records(stormy.runs / "crash" / "journal.jsonl", dropped))
-    assert read_history(stormy).dropped == dropped
+    assert read_history(stormy, load_plan(stormy, "crash").trials).dropped == dropped

@@ -27,7 +27,7 @@ class SampleDb:
     def __post_init__(self) -> None:
         for name in ("schema.sql", "views.sql"):
             self.db.execute((WAREHOUSE / name).read_text("utf-8"))
-        self.row("runs", run=self.run, created=T0, evalkit="0.1.0")
+        self.row("runs", run=self.run, created=T0, evalkit="0.1.0", rehearsal=False)
 
     def row(self, table: str, **columns: Any) -> None:
         names = ", ".join(f'"{name}"' for name in columns)
@@ -66,7 +66,7 @@ class SampleDb:
             **{**base, **lists, **columns},
         )
 
-    def system(self, name: str, provider: str = "acme", spec: str | None = None) -> None:
+    def system(self, name: str, provider: str = "acme", **columns: Any) -> None:
         position = self.db.execute("SELECT count(*) FROM systems WHERE run = ?", [self.run]).fetchone()
         assert position is not None
         self.row(
@@ -75,12 +75,16 @@ class SampleDb:
             system=name,
             position=position[0],
             provider=provider,
-            model=name,
-            params="{}",
-            spec=spec or f"{provider}:{name}",
-            replayable=False,
-            unmatched_files=[],
-            missing_cases=[],
+            **{
+                "model": name,
+                "params": "{}",
+                "spec": f"{provider}:{name}",
+                "replayable": False,
+                "unmatched_files": [],
+                "missing_cases": [],
+                "rehearsed": False,
+                **columns,
+            },
         )
 
     def trial(self, suite: str, case: str, system: str, replicate: int = 0, **outcome: Any) -> str:
@@ -99,7 +103,7 @@ class SampleDb:
             self.row(
                 "images",
                 trial=trial,
-                attempt=1,
+                attempt={**base, **outcome}["attempt"],
                 image_index=0,
                 image=image,
                 width=1024,
@@ -108,6 +112,10 @@ class SampleDb:
                 bytes=1_000_000,
             )
         return trial
+
+    def step(self, trial: str, event: str, attempt: int = 1, usd: str | None = None) -> None:
+        """One step of an attempt, as a journal tells it: intent, accepted or rejected."""
+        self.row("attempts", trial=trial, run=self.run, attempt=attempt, event=event, t=T0, usd=usd)
 
     def metric(self, metric: str, output: str, **columns: Any) -> None:
         base = {"family": metric.split("[")[0], "version": "1", "config": "{}", "weights": None}

@@ -44,7 +44,7 @@ def test_counts_rates_money_and_time() -> None:
     assert (row.unknown.low, row.unknown.high) == (0.0, proportion_interval(0, 9).high)
     assert row.cost_total == Decimal("0.26")
     assert row.cost_per_image == Decimal("0.26") / 6
-    assert row.cost_basis == ("list", "reported")
+    assert row.cost_basis == ("reported", "list")
     assert (row.latency_p50, row.latency_p95) == (pytest.approx(3.5), pytest.approx(5.75))
 
 
@@ -93,3 +93,21 @@ def test_replicates_of_one_prompt_are_not_independent() -> None:
     (row,) = reliability_board(sample.db)
     pooled = proportion_interval(30, 100)
     assert row.refused.high - row.refused.low > 2 * (pooled.high - pooled.low)
+
+
+def test_trials_sent_more_than_once_are_counted_whatever_came_of_them() -> None:
+    sample = SampleDb()
+    sample.suite("product")
+    sample.system("a")
+    for i in range(6):
+        sample.case("product", f"c{i}")
+    for i, attempt in enumerate((1, 1, 2, 4)):
+        sample.trial("product", f"c{i}", "a", attempt=attempt)
+    sample.trial("product", "c4", "a", status="failed", kind="rate_limit", attempt=8)
+    sample.trial("product", "c5", "a", status=None)
+    (row,) = reliability_board(sample.db)
+    assert (row.n_retried, row.most_attempts) == (3, 8)
+    assert (row.retried.low, row.retried.high) == (
+        proportion_interval(3, 5).low,
+        proportion_interval(3, 5).high,
+    )

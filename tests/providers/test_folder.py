@@ -11,7 +11,7 @@ import pytest
 
 from evalkit.errors import InvalidInput, UnknownName, UsageError
 from evalkit.providers.folder import Folder
-from evalkit.types import Case, Delivered, Failed, Request, System
+from evalkit.types import Case, Delivered, Failed, Job, Request, System
 
 CASES = [Case("mug", "a mug"), Case("mug_2", "another mug"), Case("vase", "a vase"), Case("lamp", "a lamp")]
 SUITES = {"product": CASES}
@@ -108,9 +108,8 @@ def test_bad_folders(tmp_path: Path) -> None:
 
 
 class NoLedger:
-    def accepted(self, request_id: str, **facts: Any) -> None: ...
-
-    def rejected(self, kind: str, message: str) -> None: ...
+    async def accepted(self, job: Job) -> None:
+        raise AssertionError(job)
 
 
 def request(case: str, replicate: int = 0, suite: str = "product") -> Request:

@@ -6,7 +6,6 @@ import asyncio
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +23,9 @@ from evalkit.types import (
     Delivered,
     Failed,
     ImageInput,
+    Job,
     Outcome,
+    Quote,
     Refused,
     Request,
     System,
@@ -38,11 +39,8 @@ EDIT = "make the mug blue, keep everything else"
 class NoLedger:
     """Nothing costs money here, so nothing may be told."""
 
-    def accepted(self, request_id: str, **facts: Any) -> None:
-        raise AssertionError
-
-    def rejected(self, kind: str, message: str) -> None:
-        raise AssertionError
+    async def accepted(self, job: Job) -> None:
+        raise AssertionError(job)
 
 
 @dataclass
@@ -213,7 +211,7 @@ def test_names_and_sizes_are_checked_at_once() -> None:
 def test_it_costs_nothing_and_can_be_asked_again() -> None:
     provider = Studio(System("studio", "clean"))
     assert provider.replayable
-    assert provider.quote(t2i()).usd == 0
+    assert provider.quote(t2i()) == Quote()
     assert set(provider.models()) == set(VARIANTS)
     assert provider.fingerprint("s", Case("c", "p"), 0).startswith("studio-1/")
 

@@ -195,3 +195,56 @@ def _spoiled(photo: Image.Image, skill: float, rng: np.random.Generator) -> Imag
     blurred = photo.filter(ImageFilter.GaussianBlur(float(rng.random()) * (1 - skill) * 6))
     toned = ImageEnhance.Color(blurred).enhance(1 + float(rng.normal(0, 1 - skill)) * 0.8)
     return ImageEnhance.Brightness(toned).enhance(1 + float(rng.normal(0, 1 - skill)) * 0.3)
+
+
+def paid_scenario(rehearsal: bool = False) -> Scenario:
+    """Two providers that were paid, with everything that can happen between us and them.
+
+    `north` has a queue, prices known in two ways, a refusal and a job nobody knows the end of; its model
+    changed on the way. `south` answers with the picture, cannot do 4:3, and was asked too often.
+    """
+    made = Scenario()
+    made.sample.suite("product")
+    made.sample.system("north", provider="north", model="n-1", params='{"seed":"7"}', rehearsed=rehearsal)
+    made.sample.system("south", provider="south", model="s-1", rehearsed=rehearsal)
+    photo = _photo("product", 0, 48)
+    for i in range(12):
+        made.sample.case("product", f"p{i}", prompt=f"A mug, number {i}")
+        _of_north(made, i, photo)
+        _of_south(made, i, photo)
+    return made
+
+
+def _of_north(made: Scenario, i: int, photo: Image.Image) -> None:
+    facts = {"cost_usd": "0.05", "cost_basis": "list" if i < 8 else "reported"}
+    ends = {
+        9: {"status": "refused", "kind": "content_policy", "stage": "output", "reason": "not allowed"},
+        10: {"status": "unknown", "reason": "the answer was lost"},
+        11: {"status": "failed", "kind": "download", "reason": "expired"},
+    }
+    seconds = {"total_s": 8.0 + i / 10, "submit_s": 0.4, "queue_s": 2.0, "run_s": 5.0, "download_s": 0.6}
+    told = {"provider_s": 4.5, "poll_s": 1.0, "warmup": i == 0, "resumed": i == 1}
+    version = {"model_version": "n-1-march" if i < 5 else "n-1-april"}
+    if i in ends:
+        made.sample.trial("product", f"p{i}", "north", **facts, **ends[i])
+    else:
+        image = made.store(photo)
+        made.sample.trial("product", f"p{i}", "north", image=image, **facts, **seconds, **told, **version)
+
+
+def _of_south(made: Scenario, i: int, photo: Image.Image) -> None:
+    degraded = ["aspect ratio 4:3 -> 3:2"] if i % 2 else []
+    busy = {"attempt": 3, "throttle_s": 12.0} if i == 4 else {}
+    made.sample.trial(
+        "product",
+        f"p{i}",
+        "south",
+        image=made.store(photo),
+        cost_usd="0.02",
+        cost_basis="tokens",
+        total_s=6.0,
+        submit_s=5.9,
+        download_s=0.1,
+        degraded=degraded,
+        **busy,
+    )

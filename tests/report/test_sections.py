@@ -11,6 +11,7 @@ from sampledb import SampleDb
 
 from evalkit.report import Context, Definition, Inputs, build_report
 from evalkit.report.build import _context
+from evalkit.report.charts import _is_tight
 from evalkit.report.page import TEMPLATES
 from evalkit.report.sections import _bundled, builder
 from evalkit.report.sections.gallery import _chosen, _columns
@@ -94,3 +95,15 @@ def test_gallery_rows_are_as_full_as_can_be(tiles: int, columns: int) -> None:
 
 def test_colours_belong_to_systems(context: Context) -> None:
     assert context.colours == {name: i for i, name in enumerate(s.name for s in context.systems)}
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "before"),
+    [
+        ("a", 0.77, False),
+        ("provider:a-long-model-name", 0.2, False),
+        ("provider:a-long-model-name", 0.77, True),
+    ],
+)
+def test_names_in_the_plane_stand_where_there_is_room(name: str, place: float, before: bool) -> None:
+    assert _is_tight(name, place) is before

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
@@ -17,9 +18,9 @@ from PIL import Image
 from evalkit.providers import systems
 from evalkit.providers.base import Ledger, Provider
 from evalkit.suite import load_suite
-from evalkit.types import Delivered, Outcome, Picture, Price, Request, Suite
+from evalkit.types import Delivered, Outcome, Picture, Price, Quote, Rejected, Request, Suite
 
-Answer = Callable[[Request, Ledger], Outcome]
+Answer = Callable[[Request, Ledger], Outcome | Rejected | Awaitable[Outcome | Rejected]]
 
 
 def picture(text: str = "") -> Picture:
@@ -38,14 +39,15 @@ class Counted(Provider):
     answer: ClassVar[Answer | None] = None
     price: ClassVar[Decimal] = Decimal(0)
 
-    def quote(self, request: Request) -> Price:
-        return Price(self.price, "list")
+    def quote(self, request: Request) -> Quote:
+        return Quote(self.price, self.price, "list" if self.price else "none")
 
-    async def generate(self, request: Request, ledger: Ledger) -> Outcome:
+    async def generate(self, request: Request, ledger: Ledger) -> Outcome | Rejected:
         self.calls[request.case] += 1
         await asyncio.sleep(0)
         if self.answer is not None:
-            return type(self).answer(request, ledger)
+            answer = type(self).answer(request, ledger)
+            return await answer if inspect.isawaitable(answer) else answer
         return Delivered((picture(request.prompt + str(request.replicate)),), price=Price(self.price, "list"))
 
 

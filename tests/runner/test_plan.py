@@ -25,7 +25,7 @@ def test_the_same_content_has_the_same_run(workspace, counted, make_suite) -> No
 def test_a_plan_comes_back_as_it_was(workspace, counted, make_suite) -> None:
     suite = make_suite(["a red mug"], expected_text=["MUG"], checks=[{"kind": "count", "n": 1}])
     plan, _ = build_plan([suite], parse_systems(["best=counted:a?x=1"]), replicates=2)
-    assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(plan))), plan.trials) == plan
     save_plan(workspace, plan)
     assert load_plan(workspace, plan.run) == plan
 

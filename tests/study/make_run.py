@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from evalkit.ids import sha256
-from evalkit.runs import Plan, PlannedCase, PlannedSystem, SuiteFacts, save_plan
+from evalkit.runs import Plan, PlannedCase, PlannedSystem, SuiteFacts, Trials, save_plan
 from evalkit.store import Workspace
 from evalkit.types import Case, System, Task
 
@@ -77,7 +77,7 @@ def make_run(
         tuple(_suite(name) for name in sorted({c.suite for c in fakes})),
         tuple(_case(case, sources.get(case.id)) for case in fakes),
         tuple(PlannedSystem(System(MARKER, name, label=name), replayable=True) for name in systems),
-        tuple(trials),
+        Trials(trials),
     )
     save_plan(workspace, plan)
     (folder / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

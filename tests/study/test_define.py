@@ -90,7 +90,8 @@ def test_cases_without_two_pictures_are_left_out(workspace: Workspace) -> None:
     done = finished_trials(workspace)
     journal = workspace.runs / "r1" / "journal.jsonl"
     records = [json.loads(line) for line in journal.read_text().splitlines()]
-    refused = {**records[0], "status": "refused", "images": [], "t": "2026-02-01T00:00:00+00:00"}
+    later = {"attempt": 2, "t": "2026-02-01T00:00:00+00:00"}
+    refused = {**records[0], "status": "refused", "images": [], **later}
     journal.write_text("".join(json.dumps(r) + "\n" for r in [*records, refused]))
     lost = next(iter(done[records[2]["trial"]].images)).sha256
     workspace.objects.path(lost).unlink()

@@ -9,26 +9,28 @@ WITH chosen AS (
         count(*) FILTER (status NOT IN ('planned', 'in_flight')) AS finished,
         count(*) FILTER (status = 'refused') AS refused,
         count(*) FILTER (status = 'failed') AS failed,
-        count(*) FILTER (status = 'unknown') AS unknown
+        count(*) FILTER (status = 'unknown') AS unknown,
+        count(*) FILTER (status NOT IN ('planned', 'in_flight') AND attempt > 1) AS retried
     FROM chosen GROUP BY ALL
 ), lists AS (
     SELECT part, system, list(finished ORDER BY prompts) AS finished, list(refused ORDER BY prompts) AS refused,
-        list(failed ORDER BY prompts) AS failed, list(unknown ORDER BY prompts) AS unknown
+        list(failed ORDER BY prompts) AS failed, list(unknown ORDER BY prompts) AS unknown,
+        list(retried ORDER BY prompts) AS retried
     FROM per_cluster GROUP BY ALL
 ), totals AS (
     SELECT part, system, count(*) AS planned,
         count(*) FILTER (status IN ('ok', 'partial')) AS delivered,
         count(*) FILTER (status = 'partial') AS partial,
         count(*) FILTER (status IN ('planned', 'in_flight')) AS open,
-        sum(cost_usd) AS cost_usd,
-        count(cost_usd) FILTER (cost_basis <> 'none') AS priced,
-        coalesce(list_sort(list(DISTINCT cost_basis) FILTER (cost_basis <> 'none')), []) AS bases,
-        quantile_cont(total_s, 0.5) FILTER (status IN ('ok', 'partial')) AS latency_p50,
-        quantile_cont(total_s, 0.95) FILTER (status IN ('ok', 'partial')) AS latency_p95
-    FROM chosen GROUP BY ALL
+        max(attempt) AS most_attempts,
+        quantile_cont(l.total_s, 0.5) AS latency_p50,
+        quantile_cont(l.total_s, 0.95) AS latency_p95
+    FROM chosen
+    LEFT JOIN (SELECT run, trial, total_s FROM latencies WHERE left_out IS NULL) l USING (run, trial)
+    GROUP BY part, system
 )
-SELECT t.part, t.system, t.planned, t.delivered, t.partial, t.open, l.finished, l.refused, l.failed, l.unknown,
-    t.cost_usd, t.priced, t.bases, t.latency_p50, t.latency_p95
+SELECT t.part, t.system, t.planned, t.delivered, t.partial, t.open, l.finished, l.refused, l.failed, l.unknown, l.retried,
+    t.most_attempts, t.latency_p50, t.latency_p95
 FROM totals t
 JOIN lists l USING (part, system)
 ORDER BY t.part, t.system;

@@ -22,9 +22,16 @@ def build(context: Context, options: Mapping[str, Any]) -> Section | None:
         "cells": {(cell["system"], cell["metric"]): cell for cell in cells},
         "missing": missing,
         "faults": faults,
+        "degraded": context.degraded,
         "partners": [row for row in systems if row["unmatched_files"] or row["missing_cases"]],
         "overall": context.reliability_overall,
-        "reliability": sorted(context.reliability, key=lambda row: (row.system, row.category)),
+        "reliability": context.reliability,
     }
-    results = {"coverage": cells, "missing": missing, "reliability": to_records(context.reliability)}
+    results = {
+        "coverage": cells,
+        "missing": missing,
+        "reliability": to_records(context.reliability),
+        "faults": faults,
+        "degraded": context.degraded,
+    }
     return Section("Coverage and reliability", data, results)

@@ -47,6 +47,7 @@ def _category(context: Context, category: str, panels: int) -> dict[str, Any] | 
         if shown
         else None,
         "caveats": list(dict.fromkeys(row.caveat for row in board if row.caveat and row.n_scored)),
+        "mapped": {row["system"]: row for row in context.degraded if row["category"] == category},
         "gaps": sorted({row.label for row in board if row.coverage_gap}),
         "cases": max(row.estimate.n_expected for row in board),
         "clusters": max(row.estimate.n_clusters for row in board),

@@ -1,5 +1,7 @@
-SELECT system, status, coalesce(kind, stage, '') AS what, any_value(reason ORDER BY trial) AS example, count(*) AS n
+-- What went wrong, by kind: of a refusal that is the provider's code, of a failure our name for it.
+SELECT system, status, coalesce(kind, '') AS kind, coalesce(stage, '') AS stage,
+    list_sort(list(DISTINCT category)) AS categories, arg_min(reason, trial) AS example, count(*) AS n
 FROM generations
 WHERE run = $run AND status IN ('refused', 'failed', 'unknown')
-GROUP BY ALL
-ORDER BY n DESC, system, status, what;
+GROUP BY system, status, kind, stage
+ORDER BY system, status, n DESC, kind, stage;

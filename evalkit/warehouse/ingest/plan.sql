@@ -1,5 +1,6 @@
+-- A rehearsal is kept in a workspace of that name and nowhere else.
 INSERT INTO runs
-SELECT run, created::TIMESTAMP, evalkit
+SELECT run, created::TIMESTAMP, evalkit, regexp_matches($path, '[/\\]rehearsal[/\\]runs[/\\][^/\\]+[/\\][^/\\]+$')
 FROM read_json($path, format = 'unstructured', maximum_object_size = $size,
     columns = {run: 'VARCHAR', created: 'VARCHAR', evalkit: 'VARCHAR'});
 
@@ -30,20 +31,18 @@ FROM (
 WINDOW twins AS (PARTITION BY c.suite, coalesce(nullif(c.cluster, ''), c.id));
 
 INSERT INTO systems
-SELECT run, s.name, position - 1, s.provider, s.model, s.params, s.spec, s.replayable, s.unmatched_files, s.missing_cases
+SELECT run, s.name, position - 1, s.provider, s.model, s.params, s.spec, s.replayable, s.unmatched_files, s.missing_cases,
+    coalesce(s.rehearsed, false)
 FROM (
     SELECT run, unnest(systems) AS s, generate_subscripts(systems, 1) AS position
     FROM read_json($path, format = 'unstructured', maximum_object_size = $size,
         columns = {run: 'VARCHAR', systems: 'STRUCT(name VARCHAR, provider VARCHAR, model VARCHAR, params JSON,
-            spec VARCHAR, replayable BOOLEAN, unmatched_files VARCHAR[], missing_cases VARCHAR[])[]'})
+            spec VARCHAR, replayable BOOLEAN, unmatched_files VARCHAR[], missing_cases VARCHAR[], rehearsed BOOLEAN)[]'})
 );
 
 INSERT INTO trials
-SELECT t.run, t.item[1], c.suite, c."case", s.system, t.item[4]::INTEGER
-FROM (
-    SELECT run, unnest(trials) AS item
-    FROM read_json($path, format = 'unstructured', maximum_object_size = $size,
-        columns = {run: 'VARCHAR', trials: 'VARCHAR[][]'})
-) t
-JOIN cases c ON c.run = t.run AND c.position = t.item[2]::INTEGER
-JOIN systems s ON s.run = t.run AND s.position = t.item[3]::INTEGER;
+SELECT $folder, t.trial, c.suite, c."case", s.system, t.replicate
+FROM read_csv($trials, header = true,
+    columns = {trial: 'VARCHAR', "case": 'INTEGER', system: 'INTEGER', replicate: 'INTEGER'}) t
+JOIN cases c ON c.run = $folder AND c.position = t."case"
+JOIN systems s ON s.run = $folder AND s.position = t.system;
