@@ -3,7 +3,8 @@
     with FakeServer() as fakes:
         os.environ.update(fakes.environment())
 
-The grammar of faults is in `faults.py`; one file per provider in `routes/`.
+The grammar of faults is in `faults.py`; one file per provider in `routes/`. A description without one is
+mirrored (`mirror.py`).
 """
 
 from evalkit.fakes.faults import BadDirective, Directive, Plan, parse, render

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from evalkit.fakes.messages import Answer, say
 from evalkit.fakes.writing import Clash, sample, write, write_free
 from evalkit.remote.classify import Reply, classify
-from evalkit.remote.paths import find
+from evalkit.remote.paths import find, steps
 from evalkit.remote.spec import Kind, Phase, Rule, Spec
 from evalkit.types import Json
 
@@ -146,6 +146,8 @@ def _by_rule(spec: Spec, rule: Rule, bare: Ending) -> Ending:
     body, headers, words = bare.body, dict(bare.headers), WORDS[rule.kind]
     if rule.header:
         headers[rule.header] = text
+    elif rule.absent:
+        body = _without_leaf(body, rule.path)
     elif rule.path and text:
         body = write(body, rule.path, [text])
     elif text:
@@ -154,3 +156,9 @@ def _by_rule(spec: Spec, rule: Rule, bare: Ending) -> Ending:
     if spec.out.stage:
         body = write_free(body, (spec.out.stage,), [rule.stage if rule.stage != "unknown" else "input"])
     return replace(bare, body=body, headers=headers)
+
+
+def _without_leaf(body: Json, path: str) -> Json:
+    """The place where `path` begins, with nothing in it: `data[*].url` is absent from `{"data": []}`."""
+    every = [step.kind == "every" for step in steps(path)]
+    return write(body, path, []) if any(every) else write(body, steps(path)[0].name, [{}])

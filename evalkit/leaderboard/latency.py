@@ -61,7 +61,7 @@ class LatencyRow:
 
     @property
     def in_answer(self) -> bool:
-        """Whether pictures came with the answer itself: then nothing but the time to bytes compares."""
+        """Whether requests were answered with the result: then only the time to bytes compares."""
         return self.n > 0 and self.poll_s is None and not {"queue", "run", "wait"} & set(self.phases)
 
     @property

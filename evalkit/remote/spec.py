@@ -250,9 +250,9 @@ class Spec:
     webhook_query: str = ""
     """The query parameter of the submit URL that carries it, where it is neither."""
     webhook_body: Mapping[str, Json] = field(default_factory=dict)
-    """A template of what a request with a webhook has in its body besides, such as which events are wanted."""
+    """A template of what the body of a request with a webhook has besides, such as the events wanted."""
     webhook_env: str = ""
-    """The variable of the secret that webhooks are signed with, where requests bring it (`$webhook_secret`)."""
+    """The variable of the secret that webhooks are signed with, where requests bring `$webhook_secret`."""
 
     def sending(self, model: Model) -> Submit:
         """How a request for this row is sent: as its task is, but with the row's own path and body, if any.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 from collections.abc import Iterator
 from functools import cache
@@ -37,8 +38,11 @@ def _certificates(**_: Any) -> ssl.SSLContext:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
     """Make every pause next to nothing: between looks, tries and downloads. What was asked for is noted here.
 
-    The order of things stays as it is, so a test of how often something is tried means what it says.
+    The order of things stays as it is, so a test of how often something is tried means what it says. Nor is
+    the disk waited for: no test here cuts the power.
     """
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
     monkeypatch.setattr(polling, "_HERE_S", (0.001, 0.004))
     monkeypatch.setattr(asking, "BACKOFF_S", 0.001)
     monkeypatch.setattr(limiter, "BACKOFF_S", 0.001)

@@ -1,11 +1,11 @@
-"""One provider of the catalogue at a time, through plan and run, against the fakes; and what must always hold.
+"""One provider of the catalogue at a time, planned and run against the fakes; and what must always hold.
 
-`Bench.run` plans, runs, and then checks five things, whatever the test is about: nothing was billed that is not
-accounted for, pictures are fetched without a credential, no key lies about anywhere, every trial has one end,
-and the same command again sends nothing. `bills` is how many jobs the fakes' ledger must have gained.
+`Bench.run` plans, runs, and then checks five things, whatever the test is about: nothing was billed that is
+not accounted for, pictures are fetched without a credential, no key lies about anywhere, every trial has one
+end, and the same command again sends nothing. `bills` is how many jobs the fakes' ledger must have gained.
 
-Every description is tried: ours, and those in EVALKIT_PROVIDERS, which are mirrored. Where one speaks as a provider
-of ours does, EVALKIT_CONTRACTS says so: with `mylab=fal,other=openai` the fake of fal answers for mylab.
+Every description is tried: ours, and those in EVALKIT_PROVIDERS, which are mirrored. Where one speaks as a
+provider of ours does, EVALKIT_CONTRACTS says so: `mylab=fal,other=openai` lets the fake of fal answer for it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def every_row() -> list[Subject]:
 
 
 def subjects() -> list[Subject]:
-    """One model of each provider: the first that makes pictures from words and is known by name, if any is."""
+    """One model of each provider: the first known by name that makes pictures from words, if any."""
     best: dict[str, Subject] = {}
     for subject in every_row():
         known = best.get(subject.name)
@@ -197,8 +197,7 @@ class Bench:
     def run(self, subject: Subject, *prompts: str, bills: int | None, **how: Any) -> Ran:
         """Plan and run; see the module. `how` are `replicates`, `params`, and fields of settings and options.
 
-        `twice` allows a second bill for a trial, which only a test that asks for it may; where `bills` is None
-        the test counts them itself.
+        `twice` allows a second bill for a trial. Where `bills` is None, the test counts them itself.
         """
         self.introduce(subject)
         system, task = subject.system(how.pop("params", {})), subject.row.task
@@ -234,7 +233,7 @@ class Bench:
             plan, providers = draft()
             report = execute(self.workspace, plan, providers, options)
         except Exception as error:
-            assert SENTINEL not in f"{error!r}{error.__cause__!r}{getattr(error, 'hint', '')}"
+            _check_text(f"{error!r}{error.__cause__!r}{getattr(error, 'hint', '')}")
             raise
         made = read_generations(self.workspace)
         ends = [made.get(plan.work(position)[0].id) for position in range(len(plan.trials))]
@@ -277,7 +276,7 @@ class Bench:
     def _check_no_key(self, ran: Ran) -> None:
         for path in self.workspace.root.rglob("*"):
             assert not path.is_file() or SENTINEL.encode() not in path.read_bytes(), f"a key in {path}"
-        assert SENTINEL not in f"{ran.report!r} {ran.plan!r} {self.caplog.text}"
+        _check_text(f"{ran.report!r} {ran.plan!r} {self.caplog.text}")
 
     def _check_ends(self, ran: Ran) -> None:
         report = ran.report
@@ -310,3 +309,7 @@ class Bench:
     def _by_journal(self) -> dict[Path, list[Record]]:
         paths = sorted(self.workspace.runs.glob("*/journal.jsonl"))
         return {path: list(read_records(path)) for path in paths}
+
+
+def _check_text(text: str) -> None:
+    assert SENTINEL not in text, "a key in what a person sees"

@@ -1,4 +1,4 @@
-"""Providers whose jobs are asked for until they are over: an accepted job is paid for, so nothing may lose it."""
+"""Providers whose jobs are polled for: an accepted job is paid for, so nothing may lose it."""
 
 from __future__ import annotations
 

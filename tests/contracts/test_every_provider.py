@@ -1,9 +1,9 @@
-"""What every provider of the catalogue keeps to, however it is asked: nothing is paid twice, nothing is lost."""
+"""What every provider of the catalogue keeps to: nothing is paid twice, and nothing is lost."""
 
 from __future__ import annotations
 
 import pytest
-from contractbench import Bench, Subject, every_row, subject, subjects
+from contractbench import Bench, Subject, every_row, subjects
 
 from evalkit.fakes.server import BASES
 
@@ -141,6 +141,26 @@ def test_a_lost_answer_of_a_free_model_has_failed(bench: Bench, one: Subject, fa
     assert len(ran.submits) == 1
 
 
+@KEYED
+@pytest.mark.parametrize(
+    ("code", "status"), [(400, "failed"), (401, "open"), (429, "failed"), (500, "unknown")]
+)
+def test_an_answer_that_repeats_the_key(bench: Bench, one: Subject, code: int, status: str) -> None:
+    """What the bench looks through for keys holds the provider's own words."""
+    bench.fakes.faults(one.face, f"submit:{code}=your_key_SENTINEL-KEY-{one.face}_is_odd")
+    ran = bench.run(one, "A red fox", bills=0)
+    assert ran.statuses == [status]
+    said = f"{ran.report.stopped} {ran.records}"
+    assert "your key" in said
+
+
+@pytest.mark.parametrize("one", [s for s in every_row() if s.row.seed], ids=str)
+def test_each_replicate_has_its_own_seed(bench: Bench, one: Subject) -> None:
+    ran = bench.run(one, "A red fox", bills=2, replicates=2, params={"seed": "7"})
+    assert ran.statuses == ["ok", "ok"]
+    assert {job.work.seed for job in bench.fakes._world.jobs.values()} == {7, 8}
+
+
 @EVERYBODY
 def test_a_redirect_is_not_followed(bench: Bench, one: Subject) -> None:
     ran = bench.run(one, "A red fox [[submit:redirect]]", bills=0)
@@ -215,4 +235,3 @@ def test_moderation_is_a_refusal(bench: Bench, name: str, how: str, stage: str, 
 def test_every_provider_with_a_filter_is_tried() -> None:
     written = {s.name for s in subjects() if s.face == s.name and s.name in BASES}
     assert {name for name, *_ in REFUSALS} == written - {"a1111"}
-    assert subject("a1111").spec.rules is not None

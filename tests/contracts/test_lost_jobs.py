@@ -1,4 +1,4 @@
-"""Jobs whose acceptance was lost: found in the provider's own list, or left alone until somebody says otherwise."""
+"""Jobs whose acceptance was lost: found in the provider's list, or left alone until told otherwise."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_units_of_fal_are_counted_where_their_price_is_known(bench: Bench) -> No
 def test_what_one_model_costs_here_and_there(
     bench: Bench, name: str, model: str, n: int, edit: bool, usd: str
 ) -> None:
-    """One picture at about five cents and eight dollars per million tokens of the source; Azure's own is less.
+    """About five cents a picture, and eight dollars per million tokens of a source; Azure's own is less.
 
     Azure's rates: https://ai.azure.com/catalog/models/MAI-Image-2.5; to a tenth of a cent, rounded up.
     """
@@ -102,6 +102,16 @@ def test_the_ledger_never_passes_the_budget(bench: Bench, one: Subject) -> None:
     assert "budget" in ran.report.stopped
     assert ran.report.exit_code == 5
     assert ran.report.open == 16 - len(bench.fakes.ledger())
+
+
+@PAID
+def test_what_may_have_been_billed_counts_against_the_budget(bench: Bench, one: Subject) -> None:
+    bench.introduce(one)
+    prompts = ("A red fox [[submit:drop_after]]", "A red hen [[submit:drop_after]]")
+    plan, _ = bench.draft(one.system(), one.row.task, *prompts)
+    ran = bench.run(one, *prompts, bills=1, concurrency=1, budget=plan.worst_usd * Decimal("0.75"))
+    assert sorted(ran.statuses) == ["open", "unknown"]
+    assert ran.report.exit_code == 5
 
 
 def test_without_a_budget_nothing_is_bought(bench: Bench) -> None:

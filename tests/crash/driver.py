@@ -1,7 +1,7 @@
-"""Runs a plan in a child process again and again, and kills it when told: a crash without a slow start.
+"""Runs plans in child processes and kills them when told: crashes without slow starts.
 
-Reads lines `SECONDS` on standard input: fork, run, kill -9 after that long (`end`: let it finish); answers
-with the child's exit status and, if it ended, its report as JSON. Arguments: workspace, suite, systems.
+Each line on standard input is `WORKSPACE SUITE SECONDS`: fork, run, kill -9 after that long (`end`: let it
+finish). Answers with the child's exit status and, if it ended, its report as JSON. Arguments: systems.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from evalkit.runs import save_plan
 from evalkit.store import Workspace
 from evalkit.suite import load_suite
 
-IN_FLIGHT_PER_ACCOUNT = 5
+IN_FLIGHT_PER_ACCOUNT = 4
 
 
 def run(root: str, suite: str, systems: list[str], said: Path) -> int:
@@ -49,21 +49,22 @@ def child(root: str, suite: str, systems: list[str], said: Path) -> None:
 
 
 def main() -> None:
-    root, suite, *systems = sys.argv[1:]
-    said = Path(root) / "said.json"
+    systems = sys.argv[1:]
     vars(base)["cpu_count"] = lambda: IN_FLIGHT_PER_ACCOUNT
     for system in systems:
         type(make_provider(parse_system(system))).limits = Provider.limits
     for line in sys.stdin:
+        root, suite, seconds = line.split()
+        said = Path(root).with_suffix(".json")
         said.unlink(missing_ok=True)
         pid = os.fork()
         if pid == 0:
             child(root, suite, systems, said)
-        if line.strip() != "end":
-            time.sleep(float(line))
+        if seconds != "end":
+            time.sleep(float(seconds))
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
-        report = said.read_text() if said.exists() else "null"
+        report = said.read_text() if said.exists() and status != signal.SIGKILL else "null"
         sys.stdout.write(json.dumps({"status": status, "report": json.loads(report)}) + "\n")
         sys.stdout.flush()
 

@@ -165,7 +165,14 @@ def test_the_traps_of_rules_are_as_told() -> None:
     assert told(placed, 400, {"code": "policy"}) == "moderation"
     assert told(placed, 200, {"code": "policy"}) == ""
     assert told(placed, 401, {"code": "policy"}) == "auth"
-    statuses = {401: "auth", 402: "balance", 429: "rate_limit", 418: "validation", 500: "transient"}
+    statuses = {
+        401: "auth",
+        403: "auth",
+        402: "balance",
+        429: "rate_limit",
+        418: "validation",
+        500: "transient",
+    }
     assert {status: told(placed, status, {}) for status in statuses} == statuses
 
 
@@ -338,6 +345,7 @@ def test_the_paid_class_records_a_job_before_it_waits() -> None:
     [
         (ConnectionRefusedError(), Rejected("transient", "nobody answers the door")),
         (ConnectionResetError(), Unknown("the answer was lost", Price(Decimal("0.04"), "list"))),
+        (KilnAnswer(502), Unknown("the answer was lost", Price(Decimal("0.04"), "list"))),
         (KilnAnswer(429, wait=3.0), Rejected("rate_limit", "the kiln is full", 3.0)),
     ],
 )
@@ -355,3 +363,4 @@ def test_the_paid_class_looks_for_a_lost_job() -> None:
     assert (provider.lane, provider.limits) == ("kiln", base.Limits(2, 8))
     gone = kiln(KilnClient(KilnAnswer(tag="somebody else's")))
     assert asyncio.run(gone.reconcile(ASKED, base.Lost("9:00", "9:05"))) is None
+    assert asyncio.run(provider.reconcile(ASKED, base.Lost("9:00", "9:05", ("k1",)))) is None

@@ -118,3 +118,20 @@ def test_a_base_that_is_no_address_is_not_shown(base: str) -> None:
         with pytest.raises(UsageError, match=name) as caught:
             account(found, {name: base})
         assert "SENTINEL" not in f"{caught.value!r} {caught.value.hint}"
+
+
+def test_a_base_with_a_place_to_fill_in_is_nowhere() -> None:
+    found = account(spec(base="https://RESOURCE.lab.example/v1", base_env="LAB_ENDPOINT"), {})
+    assert found.base == ""
+    there = account(
+        spec(base="https://RESOURCE.lab.example", base_env="LAB_ENDPOINT"),
+        {"LAB_ENDPOINT": "https://Mine.lab.example"},
+    )
+    assert there.base.lower() == "https://mine.lab.example"
+
+
+def test_the_secret_of_webhooks_comes_from_the_environment() -> None:
+    found = account(spec(webhook_env="LAB_HOOKS"), {"LAB_KEY": "k", "LAB_HOOKS": " s-123 \n"})
+    assert found.secret == "s-123"
+    assert "s-123" not in repr(found)
+    assert account(spec(), {"LAB_HOOKS": "s-123"}).secret == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -575,6 +576,16 @@ def test_a_webhook_is_named_where_the_provider_wants_it() -> None:
     asked = scene.server.asked[0]
     assert asked.path == "/jobs?hook=https%3A%2F%2Fbench.example%2Fhooks%2Facme"
     assert asked.headers["x-hook"] == "https://bench.example/hooks/acme"
+
+
+def test_what_a_webhook_brings_into_the_body() -> None:
+    besides = {"hook": "$webhook", "secret": "$webhook_secret", "events": ["completed"]}
+    hooked = replace(QUEUE, webhook_body=besides)
+    scene = play(Acme(), hooked, webhook="https://bench.example/hooks/acme")
+    body = json.loads(scene.server.asked[0].body)
+    assert (body["hook"], body["events"]) == ("https://bench.example/hooks/acme", ["completed"])
+    assert "secret" not in body, "none is set"
+    assert not besides.keys() & json.loads(play(Acme(), hooked).server.asked[0].body).keys()
 
 
 def test_hints_only_make_it_look_earlier() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.remote.paths import find, first, steps
+from evalkit.remote.paths import find, first, places, steps
 
 ANSWER = {
     "images": [{"url": "a"}, {"url": None}, {"other": 1}, {"url": "c"}],
@@ -92,3 +92,10 @@ JSON = st.recursive(
 @given(JSON, st.sampled_from(["a", "a[*].b", "a{}.b", "[*][*]", "a[?!b].c", "[0]"]))
 def test_no_answer_makes_it_fail_or_find_null(body: object, path: str) -> None:
     assert None not in find(body, path)
+
+
+def test_places_keep_what_is_missing() -> None:
+    body = {"data": [{"url": None, "safe": False}, {"url": "b", "safe": True}, {"safe": True}]}
+    assert places(body, "data[*].url") == [None, "b", None]
+    assert len(places(body, "data[*].safe")) == 3
+    assert places(body, "") == []

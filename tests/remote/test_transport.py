@@ -300,15 +300,30 @@ def test_clients_are_used_again() -> None:
     asyncio.run(scene())
 
 
-def test_the_pool_takes_the_least_busy_client() -> None:
+def test_the_pool_gives_the_client_that_was_used_last() -> None:
     async def scene() -> None:
-        pool = ClientPool(size=1, trust_env=False)
+        pool = ClientPool(trust_env=False)
         async with pool.lease() as first, pool.lease() as second:
             assert first is not second
             assert not first.follow_redirects
         async with pool.lease() as again:
-            assert again is first
+            assert again is first, "which was given back after the second"
         assert len(pool) == 2
         await pool.aclose()
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("base", ["", "/mai/v1"])
+def test_without_a_base_the_key_goes_nowhere(base: str) -> None:
+    """An empty host must not be taken for the end of every name."""
+    transport = make(base)
+    for url in ("https://evil.example", "https://evil.example.", "https://.", "/x", "https:///x"):
+        assert not transport.trusts(url)
+
+
+def test_the_secret_of_webhooks_is_redacted_too() -> None:
+    spec = make().spec
+    transport = Transport(spec, Account("https://api.example", {}, "", secret="WEBHOOK-SECRET-123"))
+    assert transport.redact("it is WEBHOOK-SECRET-123") == "it is ***"
+    assert "WEBHOOK" not in repr(transport.account)

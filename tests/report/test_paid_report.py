@@ -82,7 +82,7 @@ def test_time_is_split_and_what_is_left_out_is_said(paid: Report, text: str) -> 
     assert [c.split(" ")[0] for c in row[3:8]] == ["0.40", "2.0", "5.0", "0.60", "4.5"]
     assert "north 2 of 9 delivered (1 first request, 1 taken up again after an interruption)" in text
     assert "north every 1.0 s, 12 % of its median" in text
-    assert "south : the answer to the request brings the picture" in text
+    assert "south : the request itself is answered with the result" in text
 
 
 def test_waiting_for_our_turn_is_apart(text: str) -> None:
