@@ -119,7 +119,7 @@ def row_json(row: Model) -> dict[str, Any]:
 
 def observed_tables(spec: Spec, facts: Sequence[Fact]) -> dict[str, list[dict[str, object]]]:
     """What probes have found, beside what the catalogue says: a table per model and task, by its title."""
-    rows = {(row.id, row.task): row for row in spec.models}
+    rows: dict[tuple[str, str], Model] = {(row.id, row.task): row for row in spec.models}
     tables: dict[str, list[dict[str, object]]] = {}
     for fact in {fact.subject: fact for fact in facts}.values():
         title = f"{spec.name}:{fact.model}" + (f" ({fact.task})" if fact.task else "")

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from types import TracebackType
 from typing import Any
 
@@ -58,6 +58,19 @@ def show_json(value: Any) -> None:
 def note(message: str) -> None:
     """A line for the person at the terminal; not part of the output."""
     err.print(visible(message), markup=False)
+
+
+def dollars(amount: Decimal) -> str:
+    """An amount for people, rounded up: to the cent from a dollar on, else to a hundredth of a cent.
+
+    >>> dollars(Decimal("10.449500")), dollars(Decimal("0.05031")), dollars(Decimal(0))
+    ('$10.45', '$0.0504', '$0')
+    """
+    if not amount:
+        return "$0"
+    step = Decimal("0.01") if abs(amount) >= 1 else Decimal("0.0001")
+    rounded = amount.quantize(step, ROUND_CEILING)
+    return f"${rounded}" if abs(amount) >= 1 else f"${rounded.normalize():f}"
 
 
 def _cell(value: Any) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 from evalkit.cli.app import make_app
-from evalkit.cli.console import TerminalProgress, note, out, show_json, show_table
+from evalkit.cli.console import TerminalProgress, dollars, note, out, show_json, show_table
 from evalkit.cli.options import (
     AllowDegradeOption,
     AssumePriceOption,
@@ -58,14 +59,16 @@ def plan(
     if as_json:
         show_json(_plan_json(made, history, rows, lanes))
         return
-    show_table(f"Plan {made.run}", rows, as_json=False, right=_NUMBERS)
+    people = [row | {name: dollars(Decimal(str(row[name]))) for name in _MONEY} for row in rows]
+    show_table(f"Plan {made.run}", people, as_json=False, right=_NUMBERS)
     show_table("Accounts", lanes, as_json=False, right=("at a time",))
     show_coverage(made)
     show_notes(made)
     _show_totals(made, history)
 
 
-_NUMBERS = ("trials", "finished", "unknown", "to do", "expected USD", "worst case USD")
+_MONEY = ("expected USD", "worst case USD")
+_NUMBERS = ("trials", "finished", "unknown", "to do", *_MONEY)
 
 
 def show_coverage(plan: Plan) -> None:
@@ -94,9 +97,14 @@ def _show_one(name: str, coverage: Coverage) -> None:
 
 
 def _show_totals(plan: Plan, history: History) -> None:
-    out.print(f"In all: ${plan.expected_usd} expected, ${plan.worst_usd} at the very most.", markup=False)
+    out.print(
+        f"In all: {dollars(plan.expected_usd)} expected, {dollars(plan.worst_usd)} at the very most.",
+        markup=False,
+    )
     if history.spent:
-        out.print(f"Spent so far: ${history.spent}, counted at its worst where nobody knows.", markup=False)
+        out.print(
+            f"Spent so far: {dollars(history.spent)}, counted at its worst where nobody knows.", markup=False
+        )
     out.print("Nothing has been sent.")
 
 

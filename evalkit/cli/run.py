@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from evalkit.cli.app import make_app
-from evalkit.cli.console import TerminalProgress, note, show_json, show_table
+from evalkit.cli.console import TerminalProgress, dollars, note, show_json, show_table
 from evalkit.cli.options import (
     AllowDegradeOption,
     AssumePriceOption,
@@ -132,7 +132,8 @@ def _carry_out(
 def _say_what_it_costs(plan: Plan, budget: Decimal | None) -> None:
     if plan.worst_usd <= 0:
         return
-    note(f"Expected to cost ${plan.expected_usd}, at most ${plan.worst_usd}; finished trials included.")
+    expected, worst = dollars(plan.expected_usd), dollars(plan.worst_usd)
+    note(f"Expected to cost {expected}, at most {worst}; finished trials included.")
     if budget is not None and budget < plan.worst_usd:
         note(f"The budget of ${budget} may end the run before all is done; it is never passed.")
 
@@ -141,8 +142,8 @@ def _say_what_is_paid_twice(opened: Workspace, plan: Plan, *, yes: bool) -> None
     unknown = unknown_trials(plan, read_history(opened, plan.trials))
     if not unknown:
         return
-    worst = sum((trial.usd for trial in unknown), Decimal(0))
-    note(f"{len(unknown)} trials may have been billed already; sending them again may cost ${worst} more.")
+    worst = dollars(sum((trial.usd for trial in unknown), Decimal(0)))
+    note(f"{len(unknown)} trials may have been billed already; sending them again may cost {worst} more.")
     if sys.stdin.isatty() and not yes and not typer.confirm("Send them again?"):
         raise UsageError("nothing was sent", "Leave out --resubmit-unknown to keep them as they are.")
 
@@ -161,7 +162,7 @@ def show_report(report: RunReport, as_json: bool) -> None:
         return
     show_table(f"Run {report.run}", rows, as_json=False, right=("now", "before"))
     if report.spent_usd:
-        note(f"Spent ${report.spent_usd}, counted at its worst where nobody knows.")
+        note(f"Spent {dollars(report.spent_usd)}, counted at its worst where nobody knows.")
     for lane, why in report.stopped.items():
         note(f"stopped {lane}: {why}")
     if report.made["failed"] + report.reused["failed"]:
@@ -189,7 +190,7 @@ def _show_unknown(report: RunReport) -> None:
     if not report.unknown:
         return
     rows = [
-        {"trial": trial.trial[:12], "system": trial.system, "case": trial.case, "at risk USD": str(trial.usd)}
+        {"trial": trial.trial[:12], "system": trial.system, "case": trial.case, "at risk": dollars(trial.usd)}
         for trial in report.unknown[:SHOWN]
     ]
     show_table("May have been billed, and nobody knows what came of it", rows, as_json=False)

@@ -11,7 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from evalkit.clock import now
@@ -27,7 +27,6 @@ from evalkit.runner.todo import Item
 from evalkit.runs import History, Plan, PlannedCase, Step
 from evalkit.store import Record
 from evalkit.types import (
-    Delivered,
     Failed,
     ImageInput,
     Job,
@@ -49,7 +48,10 @@ _STOPS = ("auth", "balance")
 
 @dataclass(slots=True)
 class _Trial:
-    """What is known about the trial at hand. `throttled` are seconds we waited because of 429s."""
+    """What is known about the trial at hand. `throttled` are seconds we waited because of 429s.
+
+    `facts` are written beside those of its outcome: what was asked differently, the first call of a lane.
+    """
 
     position: int
     id: str
@@ -59,6 +61,7 @@ class _Trial:
     throttled: float = 0.0
     tries: int = 0
     held: bool = False
+    facts: dict[str, Json] = field(default_factory=dict)
 
 
 class Asking:
@@ -97,6 +100,8 @@ class Asking:
         inputs = await asyncio.to_thread(self._inputs, planned) if planned.source_sha else Inputs(None, None)
         request = make_request(planned, provider, found.replicate, inputs, found.id)
         trial = _Trial(item.position, found.id, provider, request, system.name)
+        if request.notes:
+            trial.facts["degraded"] = [*request.notes]
         if not item.follow:
             return await self._ask(lane, trial)
         if not await lane.limiter.acquire():
@@ -154,7 +159,8 @@ class Asking:
             self.budget.settle(worst, Decimal(0))
             return None
         attempt = Attempt(trial.id, self.history.attempts[trial.position] + 1)
-        warmup = not lane.used and not trial.provider.replayable
+        if not lane.used and not trial.provider.replayable:
+            trial.facts["warmup"] = True
         lane.used = True
         self.learn(trial, await self.recorder.intent(attempt, worst, durable=not trial.provider.replayable))
         self.asked += 1
@@ -164,8 +170,6 @@ class Asking:
             self.learn(trial, await self.recorder.rejected(attempt, answer))
             self.budget.settle(worst, Decimal(0))
             return answer
-        if warmup and isinstance(answer, Delivered):
-            answer = replace(answer, facts={**answer.facts, "warmup": True})
         seconds = Timings(time.monotonic() - started, throttle=trial.throttled or None)
         outcome = await self._finish(trial, answer, seconds)
         self.budget.settle(worst, price_of(outcome).usd)
@@ -220,11 +224,8 @@ class Asking:
     async def _finish(self, trial: _Trial, outcome: Outcome, timings: Timings | None = None) -> Outcome:
         """Keep the pictures, write `done`, and say what it really came to."""
         kept = await self.recorder.keep(outcome)
-        if trial.request.notes and isinstance(kept.outcome, Delivered):
-            facts: dict[str, Json] = {**kept.outcome.facts, "degraded": [*trial.request.notes]}
-            kept = replace(kept, outcome=replace(kept.outcome, facts=facts))
         attempt = Attempt(trial.id, max(1, self.history.attempts[trial.position]))
-        record = await self.recorder.done(attempt, kept, timings)
+        record = await self.recorder.done(attempt, kept, timings, trial.facts)
         self.learn(trial, record)
         self.made[record["status"]] += 1
         return kept.outcome

@@ -6,7 +6,7 @@ The order of writes is the proof that nothing is paid twice: intent (money reser
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -86,8 +86,14 @@ class Recorder:
         """Store every byte that came; a picture that cannot be decoded makes the outcome `failed`."""
         return await self._kept(outcome) if isinstance(outcome, Delivered) else Kept(outcome)
 
-    async def done(self, attempt: Attempt, kept: Kept, timings: Timings | None = None) -> Record:
-        """What the trial came to. `timings` are ours, for outcomes that bring none.
+    async def done(
+        self,
+        attempt: Attempt,
+        kept: Kept,
+        timings: Timings | None = None,
+        beside: Mapping[str, Json] = {},
+    ) -> Record:
+        """What the trial came to. `timings` are ours, for outcomes that bring none; `beside` are more facts.
 
         Nobody waits for the disk: if the record is lost, the job is asked for its result once more.
         """
@@ -105,6 +111,8 @@ class Recorder:
             **facts,
             **attempt.head,
         }
+        if beside:
+            record["facts"] = {**record.get("facts", {}), **beside}
         if timings is not None:
             record["timings"] = _seconds(timings)
         return await self._write(record, durable=False)

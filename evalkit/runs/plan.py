@@ -181,13 +181,12 @@ def plan_from_json(raw: Mapping[str, Any], trials: Trials) -> Plan:
 
 def plan_content(plan: Plan) -> dict[str, Any]:
     """What a plan plans, apart from when, under which name and for how much; plain JSON."""
-    content = {
+    return {
         "suites": [asdict(suite) for suite in plan.suites],
         "cases": [_case_json(case) for case in plan.cases],
         "systems": [_system_json(system) for system in plan.systems],
         "trials": {"count": len(plan.trials), "sha256": plan.trials.digest},
     }
-    return content
 
 
 def _case_json(planned: PlannedCase) -> dict[str, Any]:

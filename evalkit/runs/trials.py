@@ -98,7 +98,7 @@ class Trials(Sequence[Row]):
         found = np.where(keys[places] == wanted, order[places], -1)
         own = self._as_array[np.maximum(found, 0)]
         same = (own == asked).all(axis=1)
-        return np.where(same, found, -1).tolist()
+        return [int(place) for place in np.where(same, found, -1)]
 
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray]:
