@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Annotated
 
@@ -120,7 +120,7 @@ def _carry_out(
     show_coverage(plan)
     show_notes(plan)
     if rehearse and options.budget is None:
-        options = RunOptions(options.concurrency, plan.worst_usd, options.retry_failed)
+        options = replace(options, budget=2 * plan.worst_usd)
     _say_what_it_costs(plan, options.budget)
     if options.resubmit_unknown:
         _say_what_is_paid_twice(opened, plan, yes=yes)
@@ -143,7 +143,9 @@ def _say_what_is_paid_twice(opened: Workspace, plan: Plan, *, yes: bool) -> None
     if not unknown:
         return
     worst = dollars(sum((trial.usd for trial in unknown), Decimal(0)))
-    note(f"{len(unknown)} trials may have been billed already; sending them again may cost {worst} more.")
+    note(
+        f"Trials that may have been billed already: {len(unknown)}. Sending them again may cost {worst} more."
+    )
     if sys.stdin.isatty() and not yes and not typer.confirm("Send them again?"):
         raise UsageError("nothing was sent", "Leave out --resubmit-unknown to keep them as they are.")
 
@@ -169,7 +171,8 @@ def show_report(report: RunReport, as_json: bool) -> None:
         note("Some requests failed; ask them again with --retry-failed.")
     _show_unknown(report)
     if report.open:
-        note(f"{report.open} trials are still open; the same command continues.")
+        trials = "1 trial is" if report.open == 1 else f"{report.open} trials are"
+        note(f"{trials} still open; the same command continues.")
 
 
 def _report_json(report: RunReport, rows: list[dict[str, object]]) -> dict[str, object]:

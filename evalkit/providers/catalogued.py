@@ -21,7 +21,7 @@ from evalkit.remote.classify import Reply, classify
 from evalkit.remote.engine import Engine
 from evalkit.remote.hooks import Hints, hook_url
 from evalkit.remote.prices import quote
-from evalkit.remote.shapes import fit
+from evalkit.remote.shapes import Shape, fit
 from evalkit.remote.spec import Call, Model, Order, Spec
 from evalkit.remote.transport import Foreign, NotSent
 from evalkit.remote.transport import Lost as NoAnswer
@@ -69,7 +69,7 @@ class Catalogued(Provider):
         degrade = self.settings.allow_degrade
         row = self._row(self._name(self.system.model, self.system.params), case.task)
         check_case(row, case, datetime.now(UTC).date())
-        shape = fit(row, case.aspect_ratio, degrade=degrade)
+        shape = _shape(row, case.aspect_ratio, degrade=degrade)
         asked = given(row, self._others(self.system.params), degrade=degrade)
         notes = (*((shape.note,) if shape.note else ()), *asked.notes)
         ratio = shape.aspect_ratio or case.aspect_ratio
@@ -219,6 +219,17 @@ def _account(spec: Spec, system: System) -> Account:
             f"Write, for example, {spec.name}:{spec.base}?model=NAME.",
         )
     return replace(found, base=account(spec, {f"EVALKIT_{spec.name.upper()}_BASE": system.model}).base)
+
+
+def _shape(row: Model, aspect_ratio: str, *, degrade: bool) -> Shape:
+    """The shape to ask for. Where nobody knows how to ask for one, that is noted, so that the rows say so.
+
+    An edit of which nothing else is known has the shape of its source.
+    """
+    shape = fit(row, aspect_ratio, degrade=degrade)
+    if shape.aspect_ratio or row.task == "edit":
+        return shape
+    return replace(shape, note=f"aspect ratio {aspect_ratio} -> left to the model")
 
 
 def _line(row: Model) -> str:

@@ -102,15 +102,17 @@ class Asking:
         trial = _Trial(item.position, found.id, provider, request, system.name)
         if request.notes:
             trial.facts["degraded"] = [*request.notes]
-        if not item.follow:
-            return await self._ask(lane, trial)
-        if not await lane.limiter.acquire():
-            return False
-        try:
-            await self._follow(trial)
-        finally:
-            lane.limiter.release()
-        return True
+        lost = not provider.replayable and self.history.step(item.position) in (Step.INTENT, Step.UNKNOWN)
+        if item.follow or lost:
+            if not await lane.limiter.acquire():
+                return False
+            try:
+                followed = await self._follow(trial, resubmit=not item.follow)
+            finally:
+                lane.limiter.release()
+            if followed or item.follow:
+                return True
+        return await self._ask(lane, trial)
 
     async def _ask(self, lane: Lane, trial: _Trial) -> bool:
         """Submit until there is an outcome, or a rejection that is final."""
@@ -187,15 +189,19 @@ class Asking:
         except Exception as error:
             return _mishap(error, trial.provider, worst, retrievable=ledger.told)
 
-    async def _follow(self, trial: _Trial) -> None:
-        """Ask for the result of a job that exists; look for one that may; never send anything."""
+    async def _follow(self, trial: _Trial, *, resubmit: bool) -> bool:
+        """Ask for the result of a job that exists; look for one that may; never send anything.
+
+        False if there is no job to be found. `resubmit`: then it will be sent again.
+        """
         position = trial.position
         attempt, worst = Attempt(trial.id, self.history.attempts[position]), self.history.cost(position)
         job = self.history.jobs.get(position)
         if job is None:
-            job = await self._look_for(trial, attempt, worst)
+            job = await self._look_for(trial, attempt)
         if job is None:
-            return
+            await self._give_up(trial, worst, resubmit=resubmit)
+            return False
         self.budget.adopt(worst)
         try:
             outcome = await trial.provider.resume(trial.request, job)
@@ -205,8 +211,9 @@ class Asking:
             outcome = _mishap(error, trial.provider, worst, retrievable=True)
         outcome = await self._finish(trial, outcome)
         self.budget.settle(worst, price_of(outcome).usd)
+        return True
 
-    async def _look_for(self, trial: _Trial, attempt: Attempt, worst: Decimal) -> Job | None:
+    async def _look_for(self, trial: _Trial, attempt: Attempt) -> Job | None:
         gone = self.history.lost.get(trial.position)
         job = None
         if gone is not None and gone.sent:
@@ -215,11 +222,15 @@ class Asking:
             job = job if job is not None and job.id not in known else None
         if job is not None:
             self.learn(trial, await self.recorder.accepted(attempt, job))
-        elif self.history.step(trial.position) is Step.UNKNOWN:
-            self.unchanged["unknown"] += 1
-        else:
-            await self._finish(trial, Unknown("cut off before an answer", Price(worst, "list")))
         return job
+
+    async def _give_up(self, trial: _Trial, worst: Decimal, *, resubmit: bool) -> None:
+        """A lost job was not found: it is unknown, which counts as an outcome unless it is sent again."""
+        if self.history.step(trial.position) is not Step.UNKNOWN:
+            await self._finish(trial, Unknown("cut off before an answer", Price(worst, "list")))
+            self.made["unknown"] -= resubmit
+        elif not resubmit:
+            self.unchanged["unknown"] += 1
 
     async def _finish(self, trial: _Trial, outcome: Outcome, timings: Timings | None = None) -> Outcome:
         """Keep the pictures, write `done`, and say what it really came to."""
@@ -277,5 +288,5 @@ def _check_charge(system: str, worst: Decimal, charged: Decimal) -> None:
     if charged > worst:
         raise LaneStopped(
             f"{system} charged ${charged} where ${worst} was the most expected",
-            "See its price list, then go on with --assume-price USD.",
+            "The catalogue's price is too low; where it was read: evalkit providers show PROVIDER MODEL",
         )

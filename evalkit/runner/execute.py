@@ -94,22 +94,14 @@ def execute(
     progress: Progress = SILENT,
 ) -> RunReport:
     """Run or continue `plan`; see the module. Raises `Locked`, `StorageError`, `UsageError`."""
-    if plan.worst_usd > 0 and options.budget is None:
-        raise UsageError(
-            f"this plan can cost up to ${plan.worst_usd}", "Say how much may be spent: --budget USD"
-        )
+    if options.budget is None and plan.worst_usd > 0:
+        _needs_no_money(plan, _todo(plan, read_history(workspace, plan.trials), providers, options))
     journal_path = workspace.runs / plan.run / "journal.jsonl"
     with _locks(workspace, providers), Journal(journal_path, what="run") as journal:
         workspace.objects.sweep()
         history = read_history(workspace, plan.trials)
         recorder = Recorder(journal, workspace.objects)
-        todo = sort_out(
-            plan,
-            history,
-            providers,
-            retry_failed=options.retry_failed,
-            resubmit=options.resubmit_unknown,
-        )
+        todo = _todo(plan, history, providers, options)
         runner = _Runner(plan, history, todo, options, progress)
         budget = Budget(options.budget, history.spent)
         asking = Asking(plan, providers, history, recorder, budget, cache(lambda: known_jobs(workspace)))
@@ -122,14 +114,28 @@ def execute(
 
 
 def unknown_trials(plan: Plan, history: History) -> list[UnknownTrial]:
-    """Every trial of a plan whose end nobody knows."""
+    """Every trial of a plan whose end nobody knows, and those that were cut off and not looked at yet."""
     found = []
     for position, step in enumerate(history.steps):
-        if step == Step.UNKNOWN:
+        if step in (Step.UNKNOWN, Step.INTENT):
             trial, _, system = plan.work(position)
+            if system.replayable:
+                continue
             reason = history.lost[position].reason
             found.append(UnknownTrial(trial.id, system.name, trial.case, history.cost(position), reason))
     return found
+
+
+def _todo(plan: Plan, history: History, providers: Mapping[str, Provider], options: RunOptions) -> Todo:
+    failed, unknown = options.retry_failed, options.resubmit_unknown
+    return sort_out(plan, history, providers, retry_failed=failed, resubmit=unknown)
+
+
+def _needs_no_money(plan: Plan, todo: Todo) -> None:
+    if any(plan.systems[system].worst_usd > 0 for system in todo.ask):
+        raise UsageError(
+            f"this plan can cost up to ${plan.worst_usd}", "Say how much may be spent: --budget USD"
+        )
 
 
 @contextlib.contextmanager

@@ -95,7 +95,8 @@ class Recorder:
     ) -> Record:
         """What the trial came to. `timings` are ours, for outcomes that bring none; `beside` are more facts.
 
-        Nobody waits for the disk: if the record is lost, the job is asked for its result once more.
+        Nobody waits for the disk: if power fails within its 50 ms, a job is asked for its result once more,
+        and an answer that came at once is unknown.
         """
         status, facts = _describe(kept.outcome)
         price = price_of(kept.outcome)

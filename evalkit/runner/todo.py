@@ -20,7 +20,7 @@ _OPEN = (Step.INTENT, Step.ACCEPTED, Step.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A trial to look at. `follow`: a job may exist, so nothing may be sent for it."""
+    """A trial to look at. `follow`: a job may exist, and nothing may be sent for it."""
 
     position: int
     follow: bool
@@ -58,14 +58,14 @@ class Todo:
 def sort_out(
     plan: Plan, history: History, providers: Mapping[str, Provider], *, retry_failed: bool, resubmit: bool
 ) -> Todo:
-    """Sort all trials of `plan`. `resubmit` sends again what may have been billed."""
+    """Sort all trials of `plan`. `resubmit` sends again what may have been billed and is not found."""
     todo = Todo()
     replayable = [providers[system.name].replayable for system in plan.systems]
     for position, (system, code) in enumerate(zip(plan.trials.systems, history.steps, strict=True)):
         step = _STEPS[code]
         if replayable[system] and step in _OPEN:
             step = Step.NONE
-        if step in (Step.NONE, Step.REJECTED) or (step is Step.UNKNOWN and resubmit):
+        if step in (Step.NONE, Step.REJECTED) or (resubmit and step in (Step.INTENT, Step.UNKNOWN)):
             todo.ask.setdefault(system, array("I")).append(position)
         elif step in _OPEN:
             todo.follow.setdefault(system, array("I")).append(position)

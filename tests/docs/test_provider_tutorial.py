@@ -82,7 +82,7 @@ def test_acme_is_shown_planned_and_rehearsed(acme: Path) -> None:
     assert [shown.exit_code, planned.exit_code, ran.exit_code] == [0, 0, 3], ran.output
     assert "acme-paint" in shown.stdout
     assert "ACME_API_KEY" in shown.stdout
-    assert "$0.160000 expected" in planned.stdout
+    assert "$0.16 expected" in planned.stdout
     made = evalkit.open_workspace(acme / "evalkit-workspace" / "rehearsal").generations()
     assert dict(zip(made["case"], made["status"], strict=True)) == {
         "c1": "ok",

@@ -262,7 +262,7 @@ def test_a_charge_above_the_quote_stops_the_lane(workspace, counted, make_suite)
     assert report.made == {"ok": 1}
     assert report.open == 2
     assert "charged $0.10 where $0.05 was the most expected" in report.stopped["counted"]
-    assert "--assume-price" in report.stopped["counted"]
+    assert "providers show" in report.stopped["counted"]
 
 
 def test_a_missing_key_stops_before_anything_is_sent(workspace, counted, make_suite, monkeypatch) -> None:
@@ -324,3 +324,34 @@ def test_the_job_of_a_sibling_is_not_taken_for_the_lost_one(
         execute(workspace, save_plan(workspace, plan), providers, RunOptions(budget=Decimal(1)))
     report = execute(workspace, plan, providers, RunOptions(budget=Decimal(1)))
     assert report.reused == {"unknown": 1, "ok": 1}
+
+
+def test_what_is_to_be_sent_again_is_looked_for_first(workspace, counted, make_suite, monkeypatch) -> None:
+    async def found(self, request, lost):
+        return Job("found-it") if request.case == "c0" else None
+
+    async def resume(self, request, job):
+        return ok(PRICE)
+
+    counted.price = PRICE
+    suite = make_suite(["one", "two"])
+    plan, _ = build_plan([suite], parse_systems(["counted:a"]))
+    with Journal(workspace.runs / plan.run / "journal.jsonl") as journal:
+        for trial, *_ in plan.trials:
+            head = {"trial": trial, "attempt": 1, "t": "2026-01-01T00:00:00.000000Z"}
+            journal.append({"type": "intent", "usd": "0.05", **head})
+    monkeypatch.setattr(counted, "reconcile", found)
+    monkeypatch.setattr(counted, "resume", resume)
+    counted.answer = staticmethod(lambda request, ledger: ok(PRICE))
+    report = run(workspace, suite, budget=Decimal(1), resubmit_unknown=True)
+    assert report.made == {"ok": 2, "unknown": 0}
+    assert counted.calls == {"c1": 1}
+    assert report.spent_usd == 3 * PRICE, "what was sent again counts twice"
+    assert report.open == 0
+
+
+def test_a_finished_run_needs_no_budget(workspace, counted, make_suite) -> None:
+    counted.price = PRICE
+    suite = make_suite(["a thing"])
+    run(workspace, suite, budget=Decimal(1))
+    assert run(workspace, suite).reused == {"ok": 1}
