@@ -10,7 +10,8 @@ http      trials per second over loopback fakes, beside a plain asyncio + httpx 
           requests to the same server with the same number in flight, and keeps nothing.
 memory    megabytes above imports when a run of 1k to 1M planned trials is ready to ask.
 resume    seconds from nothing to the first new request of a run of which 100k trials are finished.
-inspect   inspect_ai with its mock model, one trivial sample per trial, where it is installed.
+inspect   inspect_ai with its mock model, one trivial sample per trial, where it is installed; both write to a
+          memory disk.
 """
 
 from __future__ import annotations
@@ -354,7 +355,7 @@ def inspect(quick: bool) -> None:
 
 
 def _measure_null(trials: int) -> list[float]:
-    with workspace() as folder:
+    with workspace(memory=True) as folder:
 
         def run() -> None:
             plan, providers = planned(trials)
@@ -379,7 +380,8 @@ def _measure_inspect(trials: int) -> list[float]:
     samples = [Sample(input=f"a thing, number {n}", target="yes") for n in range(trials)]
     task = Task(dataset=MemoryDataset(samples), scorer=match())
     model = get_model("mockllm/model", custom_outputs=answers())
-    with tempfile.TemporaryDirectory() as logs:
+    with workspace(memory=True) as folder:
+        logs = str(folder.root / "logs")
         seconds = cpu(
             lambda: inspect_eval(task, model=model, log_dir=logs, display="none", max_connections=IN_FLIGHT)
         )

@@ -104,7 +104,7 @@ def test_the_key_does_not_follow_a_foreign_url(bench: Bench, one: Subject) -> No
     """The socket guard of all tests would fail it if anything had been sent there."""
     if "{base}" in one.spec.poll[0]:
         pytest.skip("it makes its polling URLs itself")
-    ran = bench.run(one, "A red fox [[poll:foreign]]", bills=1)
+    ran = bench.run(one, "A red fox [[poll:foreign]]", bills=1, deadline=1)
     assert (ran.status, ran.end.kind) == ("failed", "permanent")
     assert "refusing to send credentials" in (ran.end.reason or "")
     assert len(ran.requests) == 1
