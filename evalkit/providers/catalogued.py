@@ -15,11 +15,11 @@ from typing import ClassVar, cast
 from evalkit.errors import UsageError
 from evalkit.providers.base import Check, Ledger, Limits, Lost, Provider, Settings
 from evalkit.remote.addresses import is_loopback_url
-from evalkit.remote.asking import OWN, check_case, given, json_value
 from evalkit.remote.catalog import Account, account, find_model, missing
 from evalkit.remote.classify import Reply, classify
 from evalkit.remote.engine import Engine
 from evalkit.remote.hooks import Hints, hook_url
+from evalkit.remote.parameters import OWN, check_case, given, json_value
 from evalkit.remote.prices import quote
 from evalkit.remote.shapes import Shape, fit
 from evalkit.remote.spec import Call, Model, Order, Spec

@@ -94,8 +94,8 @@ class _Draft:
         provider, case = self.provider, planned.case
         try:
             ask = provider.ask(case)
-            question = _question(planned, provider, ask)
-            request = _request(planned, ask, inputs, trial=question.trial(0), replicate=0)
+            asked = question(planned, provider, ask)
+            request = _request(planned, ask, inputs, trial=asked.trial(0), replicate=0)
             quote = provider.quote(request)
         except UsageError as error:
             self.problems[error.message] += 1
@@ -108,7 +108,7 @@ class _Draft:
         self.notes.update(ask.notes)
         for replicate in range(count):
             fingerprint = provider.fingerprint(planned.suite, case, replicate)
-            yield question.trial(replicate, fingerprint), index, self.position, replicate
+            yield asked.trial(replicate, fingerprint), index, self.position, replicate
 
     def planned(self, coverage: Coverage | None) -> PlannedSystem:
         """The system as the plan keeps it."""
@@ -149,7 +149,8 @@ def _request(planned: PlannedCase, ask: Ask, inputs: Inputs, *, trial: str, repl
     )
 
 
-def _question(planned: PlannedCase, provider: Provider, ask: Ask) -> Question:
+def question(planned: PlannedCase, provider: Provider, ask: Ask) -> Question:
+    """All that the ids of this case's trials are hashes of."""
     case = planned.case
     return Question(
         suite=planned.suite,

@@ -14,15 +14,15 @@ from decimal import Decimal
 from PIL import Image, ImageDraw
 
 from evalkit.clock import now
-from evalkit.ids import Question, digest, sha256
+from evalkit.ids import digest, sha256
 from evalkit.providers.base import Settings
 from evalkit.providers.catalogued import Catalogued, catalogued
 from evalkit.remote.spec import Spec
-from evalkit.runner.plan import Inputs, make_request
+from evalkit.runner.plan import Inputs, make_request, question
 from evalkit.runner.probing.steps import SOURCE, Step, bent
 from evalkit.runs import Plan, PlannedCase, PlannedSystem, SuiteFacts, Trials, plan_content
 from evalkit.store import Workspace
-from evalkit.types import Ask, ImageInput, System
+from evalkit.types import ImageInput, System
 
 SIDE = 1024
 
@@ -98,23 +98,7 @@ def _suite(number: int, step: Step) -> SuiteFacts:
 
 def _trial(planned: PlannedCase, provider: Catalogued) -> str:
     case, ask = planned.case, provider.ask(planned.case)
-    return _question(planned, provider, ask).trial(0, provider.fingerprint(planned.suite, case, 0))
-
-
-def _question(planned: PlannedCase, provider: Catalogued, ask: Ask) -> Question:
-    case = planned.case
-    return Question(
-        suite=planned.suite,
-        case=case.id,
-        task=case.task,
-        prompt=case.prompt,
-        aspect_ratio=ask.aspect_ratio,
-        source=planned.source_sha,
-        mask=None,
-        provider=provider.system.provider,
-        model=ask.model,
-        params=ask.params,
-    )
+    return question(planned, provider, ask).trial(0, provider.fingerprint(planned.suite, case, 0))
 
 
 def _mug() -> bytes:
