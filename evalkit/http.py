@@ -92,7 +92,8 @@ class ClientPool:
     An httpx client looks through all its connections at every request, which at a hundred of them costs six
     times what the request does; a client with one has nothing to look through. A connection is kept for three
     idle seconds only, less than common servers keep theirs: a request sent into a connection that is being
-    closed is lost, and nobody can tell whether it was worked on.
+    closed is lost, and nobody can tell whether it was worked on. `trust_env`: proxies of the environment are
+    used; its certificates always are.
     """
 
     def __init__(self, *, trust_env: bool = True) -> None:
@@ -125,7 +126,7 @@ class ClientPool:
             await client.aclose()
 
     def _make(self) -> AsyncClient:
-        self._tls = self._tls or create_ssl_context(trust_env=self._trust_env)
+        self._tls = self._tls or create_ssl_context()
         client = AsyncClient(
             verify=self._tls,
             trust_env=self._trust_env,

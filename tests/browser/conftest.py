@@ -38,8 +38,9 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A headless Chromium. Its driver keeps an event loop running, so it must not outlive its module."""
     binary = shutil.which("chromium")
     if binary is None:
         pytest.skip("there is no chromium on this machine: apt-get install chromium")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from loopserver import DROP, LoopServer, Said, serving
 
+from evalkit.fakes import FakeServer
+from evalkit.fakes.tls import make_context
 from evalkit.http import USER_AGENT, ClientPool
+from evalkit.providers.base import Check
+from evalkit.providers.systems import make_provider, parse_system
 from evalkit.remote import transport as module
 from evalkit.remote.body import Filled
 from evalkit.remote.catalog import Account
@@ -327,3 +332,24 @@ def test_the_secret_of_webhooks_is_redacted_too() -> None:
     transport = Transport(spec, Account("https://api.example", {}, "", secret="WEBHOOK-SECRET-123"))
     assert transport.redact("it is WEBHOOK-SECRET-123") == "it is ***"
     assert "WEBHOOK" not in repr(transport.account)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_certificates_of_the_environment_count_on_loopback_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: bool
+) -> None:
+    context, authority = make_context(tmp_path)
+    with FakeServer(tls=context) as fake:
+        for name, value in fake.environment().items():
+            monkeypatch.setenv(name, value)
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        provider = make_provider(parse_system("fal:mai-image-2.5"))
+
+        async def scene() -> Check:
+            try:
+                return await provider.check()
+            finally:
+                await provider.aclose()
+
+        assert asyncio.run(scene()).ok is trusted
