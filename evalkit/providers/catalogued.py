@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import cached_property
 from typing import ClassVar, cast
 
@@ -93,7 +94,12 @@ class Catalogued(Provider):
 
     def quote(self, request: Request) -> Quote:
         order = self.order(request)
-        return quote(order.model, order, self.settings.assume_price)
+        try:
+            return quote(order.model, order, self.settings.assume_price)
+        except UsageError as error:
+            near = get_close_matches(order.model_id, self.models(), n=1, cutoff=0.7)
+            guess = f"Did you mean {self.name}:{near[0]}? " if near else ""
+            raise UsageError(error.message, guess + error.hint) from error
 
     async def prepare(self) -> None:
         if not self.missing():

@@ -328,3 +328,13 @@ def test_a_description_of_ones_own_is_found(tmp_path: Path, monkeypatch: pytest.
             parse_system("studio:clean")
     finally:
         providers.cache_clear()
+
+
+def test_a_slip_of_the_pen_is_not_taken_for_a_model_without_a_price() -> None:
+    provider = make_provider(parse_system("fal:mai-imag-2.5"))
+    ask = provider.ask(Case("c", "a mug"))
+    request = Request("0" * 64, "s", "c", 0, "t2i", "a mug", "1:1", ask.model, ask.params)
+    with pytest.raises(UsageError) as caught:
+        provider.quote(request)
+    assert caught.value.hint.startswith("Did you mean fal:mai-image-2.5? ")
+    assert "--assume-price" in caught.value.hint
