@@ -74,7 +74,9 @@ class Trials(Sequence[Row]):
     @cached_property
     def digest(self) -> str:
         """sha256 of the rows, in order."""
-        return hashlib.sha256(self._ids + self._numbers.tobytes()).hexdigest()
+        content = hashlib.sha256(self._ids)
+        content.update(self._numbers)
+        return content.hexdigest()
 
     def twice(self) -> tuple[int, int] | None:
         """Two positions that hold the same id, if there are any."""
