@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from evalkit.cli.catalogue import price_parts, shapes
 from evalkit.remote.catalog import read_spec
 from evalkit.remote.spec import Model, Spec, Tariff
 
@@ -132,7 +133,7 @@ def _row(model: Model) -> tuple[str, ...]:
     return (
         f"`{model.id}`",
         TASKS[model.task],
-        _shapes(model),
+        shapes(model),
         " ".join(model.formats) or "its own choice",
         f"1 to {model.max_n}" if model.max_n > 1 else "1",
         "yes" if model.seed else "no",
@@ -156,21 +157,6 @@ def _remarks(models: Iterable[Model]) -> str:
     return "\n" + "".join(lines) if lines else ""
 
 
-def _shapes(model: Model) -> str:
-    if model.ratios:
-        return " ".join(model.ratios)
-    if model.sizes:
-        return " ".join(
-            ratio if size == ratio.replace(":", "x") else f"{ratio} ({size})"
-            for ratio, size in model.sizes.items()
-        )
-    if model.pixels is None:
-        return "its own choice"
-    pixels = model.pixels
-    megapixels = (Decimal(pixels.max_area) / 2**20).quantize(Decimal("0.1"))
-    return f"at most {megapixels} MP, sides {pixels.min_side} to {pixels.max_side} by {pixels.step}"
-
-
 def _pictures(model: Model) -> str:
     least, most = model.images
     if most == 0:
@@ -181,23 +167,15 @@ def _pictures(model: Model) -> str:
 def _price(tariff: Tariff) -> str:
     if tariff.free:
         return "free"
-    parts = ", ".join(_price_parts(tariff))
+    parts = _per_picture(tariff) + ", ".join(price_parts(tariff))
     return f"{parts} ([{tariff.dated}]({tariff.source}))" if parts else "not known"
 
 
-def _price_parts(tariff: Tariff) -> Iterator[str]:
-    if tariff.image is not None:
-        yield f"${tariff.image} a picture"
-    if tariff.first_mp is not None:
-        further = f", ${tariff.next_mp} each further" if tariff.next_mp is not None else ""
-        yield f"${tariff.first_mp} the first megapixel{further}"
-    if tariff.image_out is not None:
-        about = (tariff.image_out * tariff.image_tokens / 1_000_000).quantize(Decimal("0.001"))
-        yield f"about ${about} a picture (${tariff.image_out} per million tokens)"
-    if tariff.text_in is not None:
-        yield f"text in ${tariff.text_in} per million"
-    if tariff.image_in is not None:
-        yield f"pictures in ${tariff.image_in} per million"
+def _per_picture(tariff: Tariff) -> str:
+    if tariff.image_out is None:
+        return ""
+    about = (tariff.image_out * tariff.image_tokens / 1_000_000).quantize(Decimal("0.001"))
+    return f"about ${about} a picture: "
 
 
 def _notes(model: Model) -> Iterator[str]:

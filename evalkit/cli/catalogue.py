@@ -139,7 +139,10 @@ def shapes(row: Model) -> str:
     if row.ratios:
         return " ".join(row.ratios)
     if row.sizes:
-        return " ".join(f"{ratio} ({size})" for ratio, size in row.sizes.items())
+        return " ".join(
+            ratio if size == ratio.replace(":", "x") else f"{ratio} ({size})"
+            for ratio, size in row.sizes.items()
+        )
     if row.pixels is None:
         return "the model decides"
     limits = row.pixels
@@ -161,7 +164,7 @@ def price(row: Model) -> str:
     where = f" ({tariff.source or 'no source'}, read {tariff.dated or 'on an unknown day'})"
     if tariff.free:
         return "free"
-    parts = ", ".join(_price_parts(tariff))
+    parts = ", ".join(price_parts(tariff))
     return parts + where if parts else f"{NOT_DOCUMENTED}: give one with --assume-price USD"
 
 
@@ -179,7 +182,8 @@ def _short_price(row: Model) -> str:
     return f"{amount:.4f}".rstrip("0") if amount else "free"
 
 
-def _price_parts(tariff: Tariff) -> Iterator[str]:
+def price_parts(tariff: Tariff) -> Iterator[str]:
+    """What is paid for, each with its amount; nothing where no price is known."""
     if tariff.image is not None:
         yield f"${tariff.image} a picture"
     if tariff.first_mp is not None:

@@ -19,7 +19,7 @@ from typing import Literal
 
 from evalkit.errors import UsageError
 from evalkit.http import URL, USER_AGENT, AsyncClient, InvalidURL, Response, Timeout, TransportError
-from evalkit.images import ImageProblem, read_header, to_pil
+from evalkit.images import ImageProblem, check, read_header
 from evalkit.remote.download import MAX_BYTES
 from evalkit.remote.redact import plain
 from evalkit.types import ImageInput, Json
@@ -188,7 +188,7 @@ def _json(response: Response) -> dict[str, Json]:
 
 def _checked(data: bytes) -> bytes:
     try:
-        to_pil(data)
+        check(data)
     except ImageProblem as problem:
         raise Broken(problem.message) from problem
     return data

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-import io
 import re
 import ssl
 import zlib
@@ -18,8 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Literal
-
-from PIL import Image
 
 from evalkit.http import (
     URL,
@@ -35,7 +32,7 @@ from evalkit.http import (
     TransportError,
     create_ssl_context,
 )
-from evalkit.images import ImageProblem, read_header
+from evalkit.images import ImageProblem, check, read_header
 from evalkit.remote import addresses
 from evalkit.remote.addresses import NoAddress, NotPublic, Target
 
@@ -257,11 +254,7 @@ def _avif_brand(data: bytes) -> bool:
 
 def _decode(data: bytes) -> None:
     """Decoded once and thrown away: converting it as well would take twice the time and memory."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-    except Exception as error:  # decoders raise all sorts of errors on bytes made to break them
-        raise ImageProblem("decode_error", f"the picture is broken: {type(error).__name__}") from error
+    check(data)
 
 
 def _what_instead(data: bytes) -> str:

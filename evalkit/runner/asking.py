@@ -85,7 +85,8 @@ class Asking:
         self.history = history
         self.recorder = recorder
         self.budget = budget
-        self.known_jobs = known_jobs
+        self._known_before = known_jobs
+        self._jobs: set[str] | None = None
         self.made: Counter[Status] = Counter()
         self.unchanged: Counter[Status] = Counter()
         self.asked = 0
@@ -217,7 +218,7 @@ class Asking:
         gone = self.history.lost.get(trial.position)
         job = None
         if gone is not None and gone.sent:
-            known = {*self.known_jobs(), *(job.id for job in self.history.jobs.values())}
+            known = self._known()
             job = await trial.provider.reconcile(trial.request, Lost(gone.sent, now(), known))
             job = job if job is not None and job.id not in known else None
         if job is not None:
@@ -241,8 +242,16 @@ class Asking:
         self.made[record["status"]] += 1
         return kept.outcome
 
+    def _known(self) -> set[str]:
+        """The ids of all jobs that are somebody's: read once, then kept up to date by `learn`."""
+        if self._jobs is None:
+            self._jobs = {*self._known_before(), *(job.id for job in self.history.jobs.values())}
+        return self._jobs
+
     def learn(self, trial: _Trial, record: Record) -> None:
         """Take in what has just been written."""
+        if self._jobs is not None and record["type"] == "accepted":
+            self._jobs.add(record["note"])
         self.history.add(trial.position, record)
 
     def _inputs(self, planned: PlannedCase) -> Inputs:

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
 
 from evalkit.errors import BudgetReached, EvalkitError, LaneStopped, UsageError
 from evalkit.ids import digest
@@ -104,7 +103,7 @@ def execute(
         todo = _todo(plan, history, providers, options)
         runner = _Runner(plan, history, todo, options, progress)
         budget = Budget(options.budget, history.spent)
-        asking = Asking(plan, providers, history, recorder, budget, cache(lambda: known_jobs(workspace)))
+        asking = Asking(plan, providers, history, recorder, budget, lambda: known_jobs(workspace))
         try:
             with contextlib.suppress(KeyboardInterrupt):
                 asyncio.run(runner.run(asking))

@@ -49,7 +49,7 @@ def test_the_best_basis_is_used(bench: Bench, name: str, basis: str) -> None:
 )
 def test_reported_costs(bench: Bench, name: str, task: str, usd: str) -> None:
     """each::labs reports dollars, Black Forest Labs three credits of a cent, OpenRouter its own figure."""
-    ran = bench.run(subject(name, task), "A red fox", bills=1)  # type: ignore[arg-type]
+    ran = bench.run(subject(name, task), "A red fox", bills=1)
     assert ran.end.price.usd == Decimal(usd)
     assert ran.report.spent_usd == Decimal(usd)
 

@@ -378,7 +378,7 @@ def test_only_the_job_at_work_is_interrupted(comfy: Comfy, tmp_path: Path) -> No
             return 200, {"queue_running": [[0, "other", {}, {}, []]], "queue_pending": pending}
         return original(path, query)
 
-    comfy.get = always_pending  # type: ignore[method-assign]
+    comfy.get = always_pending
     assert generate(provider, request(provider, CAT)).kind == "timeout"
     assert [path for path, _ in comfy.cancelled] == ["/queue"]
 
@@ -404,7 +404,7 @@ def test_hiccups_while_waiting_and_fetching(comfy: Comfy, tmp_path: Path) -> Non
 
     async def main() -> Any:
         asked = request(provider, CAT)
-        job = await provider._submit(asked, "job-1")  # type: ignore[attr-defined]
+        job = await provider._submit(asked, "job-1")
         comfy.fail = {"history": 2, "view": 1}
         try:
             return await provider.resume(asked, Job(job))

@@ -100,10 +100,10 @@ def ask(answer: object, **more: object) -> tuple[object, LoopServer]:
     """One authorized request and what came of it, an exception included."""
 
     async def scene() -> tuple[object, LoopServer]:
-        async with serving(answer) as server:  # type: ignore[arg-type]
+        async with serving(answer) as server:
             transport = make(server.url)
             try:
-                return await transport.send("POST", f"{server.url}/v1", **more), server  # type: ignore[arg-type]
+                return await transport.send("POST", f"{server.url}/v1", **more), server
             except (NotSent, Lost, Foreign) as error:
                 return error, server
             finally:
