@@ -344,11 +344,15 @@ class Generation:
 class Value:
     """One number of a metric, or None with a reason. Never 0 for missing.
 
-    Reasons are short snake_case words: `no_mask`, `weights_missing`, `decode_error`, `refused`, ...
+    Reasons are short snake_case words: `no_mask`, `weights_missing`, `decode_error`, `refused`, ... `detail`
+    is the evidence, for people to read: the text that was read, what gives a fault away, a judge's reply.
+    `flag` is one snake_case word that has to be known with the number: `unreliable`, ...
     """
 
     value: float | None
     reason: str | None = None
+    detail: str = ""
+    flag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

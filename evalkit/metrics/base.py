@@ -15,9 +15,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit.images import Header
 from evalkit.types import Case, Json, Value
 
-Need = Literal["prompt", "source", "mask", "expected_text", "captions"]
+Need = Literal["prompt", "source", "mask", "expected_text", "captions", "t2i"]
 RGB = NDArray[np.uint8]
 Bits = NDArray[np.bool_]
 
@@ -28,7 +29,8 @@ class Output:
 
     `better` is the direction a reader should want, or "neither". `low`/`high` bound the scale where it has
     bounds. `needs` says what a case must have for this output to be expected of it at all: a case without
-    expected text has no OCR score, and is not counted as missing one.
+    expected text has no OCR score, and is not counted as missing one. `categories` does the same for suites:
+    a framing score is expected of product pictures only; empty means of all.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Output:
     high: float | None = None
     needs: frozenset[Need] = frozenset()
     headline: bool = False
+    categories: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ class Subject:
 
     `image` is H x W x 3 uint8 sRGB, loaded by the canonical rules of `evalkit.images`, or None with
     `image_problem` (a reason) if it could not be decoded. `source` and `mask` (True = may change; of the
-    source's size) are loaded on first use, so a metric that ignores them costs nothing for them.
+    source's size) are loaded on first use, so a metric that ignores them costs nothing for them. `header`
+    is what the delivered file says of itself; `asked` is what the system was asked for: its parameters, and
+    `aspect_ratio` where the picture should have that of the case.
     """
 
     image_sha: str
@@ -58,12 +63,17 @@ class Subject:
     mask_sha: str | None = None
     load_source: Callable[[], RGB | None] = field(default=lambda: None)
     load_mask: Callable[[], Bits | None] = field(default=lambda: None)
+    header: Header | None = None
+    asked: Mapping[str, str] = field(default_factory=dict)
+    category: str = ""
 
 
 class Metric:
     """Base class. Subclasses set the class variables and implement `score`.
 
     `options` are the bracketed settings of `name[key=value]`, checked against `defaults` by the registry.
+    `bench` names work that metrics share, such as laying an edit over its source: metrics of one bench see
+    the same picture one after the other in one process. `reads_asked` says that `Subject.asked` matters.
     """
 
     name: ClassVar[str]
@@ -71,6 +81,8 @@ class Metric:
     summary: ClassVar[str] = ""
     outputs: ClassVar[tuple[Output, ...]]
     defaults: ClassVar[Mapping[str, str]] = {}
+    bench: ClassVar[str] = ""
+    reads_asked: ClassVar[bool] = False
 
     def __init__(self, options: Mapping[str, str] | None = None) -> None:
         self.options: dict[str, str] = {**self.defaults, **(options or {})}

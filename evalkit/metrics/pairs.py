@@ -29,6 +29,11 @@ class Pair:
     inside: Bits | None
     size_ratio: float
 
+    @property
+    def registered(self) -> RGB:
+        """The edit laid exactly over the source; `image` itself where that would not help."""
+        return self.image
+
 
 @dataclass(frozen=True, slots=True)
 class Unusable:

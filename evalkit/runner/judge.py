@@ -14,31 +14,53 @@ from pathlib import Path
 import numpy as np
 
 from evalkit.errors import StorageError
-from evalkit.images import ImageProblem, decode
+from evalkit.images import Header, ImageProblem, decode, read_header
 from evalkit.metrics.base import RGB, Bits, Metric, Subject
 from evalkit.metrics.registry import make
 from evalkit.store import ObjectStore
 from evalkit.types import Case, Value
 
+Values = Mapping[str, Value]
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture to judge by one metric. `key` is the score's, `root` the object store's folder."""
+    """One picture to judge. `key` is the score's; `asked` and `category` are as in `Subject`."""
 
     key: str
-    root: str
-    metric: str
-    options: Mapping[str, str]
     image: str
     case: Case
     source: str | None
     mask: str | None
+    asked: Mapping[str, str]
+    category: str
 
 
-def judge(jobs: Sequence[Job]) -> list[Mapping[str, Value]]:
-    """The values of each job, in order; all jobs are of one metric."""
-    metric = _metric(jobs[0].metric, tuple(sorted(jobs[0].options.items())))
-    return list(metric.score([_subject(job) for job in jobs]))
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Pictures for one metric. `root` is the object store's folder."""
+
+    root: str
+    metric: str
+    options: Mapping[str, str]
+    jobs: tuple[Job, ...]
+
+
+def judge(tasks: Sequence[Task]) -> list[list[Values] | str]:
+    """For each task the values of its jobs, in order, or what went wrong with it.
+
+    Tasks that come together are about the same pictures: what their metrics share is worked out once.
+    """
+    return [_outcome(task) for task in tasks]
+
+
+def _outcome(task: Task) -> list[Values] | str:
+    objects = ObjectStore(Path(task.root))
+    try:
+        metric = _metric(task.metric, tuple(sorted(task.options.items())))
+        return list(metric.score([_subject(objects, job) for job in task.jobs]))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
 
 
 @cache
@@ -46,8 +68,7 @@ def _metric(name: str, options: tuple[tuple[str, str], ...]) -> Metric:
     return make(name, dict(options))
 
 
-def _subject(job: Job) -> Subject:
-    objects = ObjectStore(Path(job.root))
+def _subject(objects: ObjectStore, job: Job) -> Subject:
     image, problem = _load(objects, job.image)
     return Subject(
         image_sha=job.image,
@@ -58,6 +79,9 @@ def _subject(job: Job) -> Subject:
         mask_sha=job.mask,
         load_source=lambda: _source(objects, job.source),
         load_mask=lambda: _bits(objects, job.mask),
+        header=_header(objects, job.image),
+        asked=job.asked,
+        category=job.category,
     )
 
 
@@ -68,6 +92,13 @@ def _load(objects: ObjectStore, sha: str) -> tuple[RGB | None, str | None]:
         return None, problem.reason
     except StorageError:
         return None, "object_missing"
+
+
+def _header(objects: ObjectStore, sha: str) -> Header | None:
+    try:
+        return read_header(objects.get(sha))
+    except (ImageProblem, StorageError):
+        return None
 
 
 def _source(objects: ObjectStore, sha: str | None) -> RGB | None:

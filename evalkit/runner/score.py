@@ -21,17 +21,17 @@ from typing import Any
 from evalkit.clock import now
 from evalkit.errors import Locked, WeightsMissing
 from evalkit.ids import digest, score_key
-from evalkit.metrics.base import Metric, Need
+from evalkit.metrics.base import Metric, Need, Output
 from evalkit.metrics.registry import spec
 from evalkit.progress import SILENT, Progress
-from evalkit.runner.judge import Job, judge
-from evalkit.runs import Plan, PlannedCase, read_generations
+from evalkit.runner.judge import Job, Task, judge
+from evalkit.runs import Plan, PlannedCase, PlannedSystem, read_generations
 from evalkit.store import Journal, Record, Workspace, read_records
-from evalkit.types import Value
+from evalkit.types import Generation, Json, Value
 from evalkit.workers import cpu_count, make_pool
 
 CHUNK = 8
-"""Pictures that one worker takes at a time."""
+"""Pictures that one worker takes at a time, for all metrics of one bench."""
 
 PASSING = frozenset({"weights_missing", "metric_error"})
 """Reasons that say nothing about the picture: such a score is tried again next time."""
@@ -60,6 +60,8 @@ class _Target:
     index: int
     image: str
     planned: PlannedCase
+    asked: Mapping[str, str]
+    category: str
 
 
 @dataclass(slots=True)
@@ -89,9 +91,10 @@ def score_run(
         pool = stack.enter_context(make_pool(count)) if count > 1 else None
         try:
             scorings = [_Scoring(metric, workspace, journal, known, report, progress) for metric in metrics]
-            chunks = [chunk for scoring in scorings for chunk in scoring.begin(targets)]
-            for scoring, jobs, result in _results(_interleaved(chunks), pool, count):
-                scoring.take(jobs, result)
+            work = [(scoring, scoring.begin(targets)) for scoring in scorings]
+            for chunk, results in _results(_interleaved(_chunks(work)), pool, count):
+                for (scoring, jobs), result in zip(chunk, results, strict=True):
+                    scoring.take(jobs, result)
         except BaseException:
             if pool is not None:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -130,12 +133,12 @@ class _Scoring:
         self.waiting: dict[str, list[_Target]] = {}
         self.report.nulls[self.spec] = Counter()
 
-    def begin(self, targets: Iterable[_Target]) -> list[tuple[_Scoring, list[Job]]]:
+    def begin(self, targets: Iterable[_Target]) -> list[Job]:
         """Declare the metric, take over what is known, and say what has to be judged."""
         weights, missing = self._weights()
         self._declare(weights)
         for target in targets:
-            if self._applies(target.planned):
+            if self._applies(target):
                 self.waiting.setdefault(self._key(target, weights), []).append(target)
         self.progress.start(self.stage, len(self.waiting))
         todo = [key for key in self.waiting if not self._reuse(key)]
@@ -143,8 +146,11 @@ class _Scoring:
             for key in todo:
                 self._write(key, self.metric.missing("weights_missing"))
             return []
-        jobs = [self._job(key) for key in todo]
-        return [(self, jobs[start : start + CHUNK]) for start in range(0, len(jobs), CHUNK)]
+        return [self._job(key) for key in todo]
+
+    def task(self, jobs: Sequence[Job]) -> Task:
+        """The jobs as what a worker is given."""
+        return Task(str(self.objects.root), self.metric.name, self.metric.options, tuple(jobs))
 
     def take(self, jobs: Sequence[Job], result: Sequence[Values] | str) -> None:
         """Write what a worker found, or NULLs if it failed."""
@@ -166,9 +172,12 @@ class _Scoring:
         if text not in self.report.hints:
             self.report.hints.append(text)
 
-    def _applies(self, planned: PlannedCase) -> bool:
-        has = _has(planned)
-        return any(output.needs <= has for output in self.metric.outputs)
+    def _applies(self, target: _Target) -> bool:
+        has = _has(target.planned)
+        return any(
+            output.needs <= has and (not output.categories or target.category in output.categories)
+            for output in self.metric.outputs
+        )
 
     def _key(self, target: _Target, weights: str | None) -> str:
         planned, metric = target.planned, self.metric
@@ -177,6 +186,8 @@ class _Scoring:
             "mask": planned.mask_sha,
             "texts": dict(metric.against(planned.case)),
         }
+        if metric.reads_asked:
+            subject["asked"] = dict(target.asked)
         return score_key(
             image=target.image,
             subject=subject,
@@ -188,16 +199,15 @@ class _Scoring:
 
     def _job(self, key: str) -> Job:
         target = self.waiting[key][0]
-        planned, root = target.planned, str(self.objects.root)
+        planned = target.planned
         return Job(
             key,
-            root,
-            self.metric.name,
-            self.metric.options,
             target.image,
             planned.case,
             planned.source_sha,
             planned.mask_sha,
+            target.asked,
+            target.category,
         )
 
     def _reuse(self, key: str) -> bool:
@@ -210,7 +220,7 @@ class _Scoring:
 
     def _write(self, key: str, values: Values) -> None:
         """One record per picture that has this key and does not have this score yet."""
-        listed = [{"output": name, "value": v.value, "reason": v.reason} for name, v in values.items()]
+        listed = [_as_json(name, value) for name, value in values.items()]
         for target in self.waiting[key]:
             place = (target.trial, target.index, self.spec, key)
             if place in self.known.places:
@@ -242,7 +252,7 @@ class _Scoring:
             "config": dict(metric.config),
             "weights": weights,
             "caveat": metric.caveat,
-            "outputs": [asdict(output) | {"needs": sorted(output.needs)} for output in metric.outputs],
+            "outputs": [_declared(output) for output in metric.outputs],
         }
         if digest(facts) not in self.known.declared:
             self.journal.append({"t": now(), **facts})
@@ -250,12 +260,25 @@ class _Scoring:
 
 def _targets(workspace: Workspace, plan: Plan) -> list[_Target]:
     generations = read_generations(workspace)
+    categories = {suite.name: suite.category for suite in plan.suites}
     found = []
-    for trial, planned, _ in plan:
+    for trial, planned, system in plan:
         made = generations.get(trial.id)
-        if made is not None:
-            found += [_Target(trial.id, i, image.sha256, planned) for i, image in enumerate(made.images)]
+        if made is None:
+            continue
+        asked, category = _asked(planned, system, made), categories.get(planned.suite, "")
+        found += [
+            _Target(trial.id, index, image.sha256, planned, asked, category)
+            for index, image in enumerate(made.images)
+        ]
     return found
+
+
+def _asked(planned: PlannedCase, system: PlannedSystem, made: Generation) -> Mapping[str, str]:
+    """What the system was asked for; the shape only where the picture should have the case's own."""
+    params = dict(system.system.params)
+    shaped = planned.case.task == "t2i" and not made.facts.get("degraded")
+    return {**params, "aspect_ratio": planned.case.aspect_ratio} if shaped else params
 
 
 def _has(planned: PlannedCase) -> frozenset[Need]:
@@ -266,6 +289,7 @@ def _has(planned: PlannedCase) -> frozenset[Need]:
         "mask": planned.mask_sha is not None,
         "expected_text": bool(case.expected_text),
         "captions": bool(case.source_caption and case.target_caption),
+        "t2i": case.task == "t2i",
     }
     return frozenset(need for need, there in having.items() if there)
 
@@ -282,13 +306,47 @@ def _read_known(workspace: Workspace) -> _Known:
 
 
 def _remember(known: _Known, record: Record) -> None:
-    values = {v["output"]: Value(v["value"], v["reason"]) for v in record["values"]}
+    values = {
+        v["output"]: Value(v["value"], v["reason"], v.get("detail", ""), v.get("flag"))
+        for v in record["values"]
+    }
     if not any(value.reason in PASSING for value in values.values()):
         known.values[record["key"]] = values
         known.places.add((record["trial"], record["image_index"], record["metric"], record["key"]))
 
 
-Chunk = tuple[_Scoring, list[Job]]
+def _as_json(output: str, value: Value) -> dict[str, Json]:
+    """An output's value as a record; detail and flag only where there are any."""
+    beside: dict[str, Json] = {"detail": value.detail} if value.detail else {}
+    if value.flag:
+        beside["flag"] = value.flag
+    return {"output": output, "value": value.value, "reason": value.reason, **beside}
+
+
+def _declared(output: Output) -> dict[str, Json]:
+    sets = {"needs": sorted(output.needs), "categories": sorted(output.categories)}
+    return asdict(output) | sets
+
+
+Chunk = list[tuple[_Scoring, list[Job]]]
+"""What one worker takes at a time: the same pictures for each metric of a bench."""
+
+
+def _chunks(work: Sequence[tuple[_Scoring, list[Job]]]) -> list[Chunk]:
+    """Jobs by bench, `CHUNK` pictures each; metrics without a bench go alone."""
+    benches: dict[str, list[tuple[_Scoring, list[Job]]]] = {}
+    for scoring, jobs in work:
+        benches.setdefault(scoring.metric.bench or scoring.spec, []).append((scoring, jobs))
+    return [chunk for bench in benches.values() for chunk in _shared(bench)]
+
+
+def _shared(bench: Sequence[tuple[_Scoring, list[Job]]]) -> Iterator[Chunk]:
+    """Cut by picture and source, in the order in which they first appear."""
+    pictures = list(dict.fromkeys((job.image, job.source) for _, jobs in bench for job in jobs))
+    for start in range(0, len(pictures), CHUNK):
+        some = frozenset(pictures[start : start + CHUNK])
+        parts = [(scoring, [j for j in jobs if (j.image, j.source) in some]) for scoring, jobs in bench]
+        yield [(scoring, jobs) for scoring, jobs in parts if jobs]
 
 
 def _interleaved(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
@@ -301,27 +359,31 @@ def _interleaved(chunks: Sequence[Chunk]) -> Iterator[Chunk]:
 
 def _results(
     chunks: Iterator[Chunk], pool: ProcessPoolExecutor | None, workers: int
-) -> Iterator[tuple[_Scoring, list[Job], Sequence[Values] | str]]:
-    """Each chunk with its values or with what went wrong; a few chunks are under way at a time."""
+) -> Iterator[tuple[Chunk, Sequence[Sequence[Values] | str]]]:
+    """Each chunk with the values of its metrics, or with what went wrong; a few are under way at a time."""
     if pool is None:
-        for scoring, jobs in chunks:
-            yield scoring, jobs, _outcome(lambda jobs=jobs: judge(jobs))
+        for chunk in chunks:
+            yield chunk, judge(_tasks(chunk))
         return
     under_way: dict[Future[Any], Chunk] = {}
     while True:
         for chunk in islice(chunks, 2 * workers - len(under_way)):
-            under_way[pool.submit(judge, chunk[1])] = chunk
+            under_way[pool.submit(judge, _tasks(chunk))] = chunk
         if not under_way:
             return
         for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-            scoring, jobs = under_way.pop(future)
-            yield scoring, jobs, _outcome(future.result)
+            chunk = under_way.pop(future)
+            yield chunk, _outcomes(future, len(chunk))
 
 
-def _outcome(work: Any) -> Sequence[Values] | str:
+def _tasks(chunk: Chunk) -> list[Task]:
+    return [scoring.task(jobs) for scoring, jobs in chunk]
+
+
+def _outcomes(future: Future[list[list[Values] | str]], tasks: int) -> Sequence[Sequence[Values] | str]:
     try:
-        return list(work())
+        return future.result()
     except BrokenProcessPool:
-        return "a worker process died (out of memory?); score again with --workers 1"
+        return ["a worker process died (out of memory?); score again with --workers 1"] * tasks
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return [f"{type(error).__name__}: {error}"] * tasks

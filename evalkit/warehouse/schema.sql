@@ -46,11 +46,11 @@ CREATE TABLE images (
 CREATE TABLE metric_outputs (
     run VARCHAR, metric VARCHAR, family VARCHAR, version VARCHAR, config VARCHAR, weights VARCHAR, output VARCHAR,
     position INTEGER, label VARCHAR, better VARCHAR, unit VARCHAR, low DOUBLE, high DOUBLE, needs VARCHAR[],
-    headline BOOLEAN, caveat VARCHAR, t TIMESTAMP
+    headline BOOLEAN, categories VARCHAR[], caveat VARCHAR, t TIMESTAMP
 );
 CREATE TABLE score_rows (
     trial VARCHAR, image_index INTEGER, image VARCHAR, metric VARCHAR, version VARCHAR, key VARCHAR,
-    output VARCHAR, value DOUBLE, reason VARCHAR, t TIMESTAMP
+    output VARCHAR, value DOUBLE, reason VARCHAR, detail VARCHAR, flag VARCHAR, t TIMESTAMP
 );
 
 -- ---- how it was judged by people (studies/*/study.json, votes/*/*.jsonl)

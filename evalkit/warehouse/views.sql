@@ -50,6 +50,7 @@ SELECT
     CASE WHEN s.value IS NOT NULL THEN NULL
          WHEN g.status IN ('refused', 'failed', 'unknown', 'in_flight', 'planned') THEN g.status
          ELSE coalesce(s.reason, 'not_scored') END AS reason,
+    s.detail, CASE WHEN s.value IS NOT NULL THEN s.flag END AS flag,
     s.trial IS NOT NULL AS scored
 FROM generations g
 JOIN cases c USING (run, suite, "case")
@@ -57,7 +58,9 @@ JOIN run_metrics r USING (run)
 JOIN metrics m ON m.metric = r.metric
 LEFT JOIN latest_scores s
     ON s.trial = g.trial AND s.metric = m.metric AND s.output = m.output AND s.image = g.image
-WHERE (NOT list_contains(m.needs, 'source') OR c.source_sha IS NOT NULL)
+WHERE (coalesce(len(m.categories), 0) = 0 OR list_contains(m.categories, g.category))
+  AND (NOT list_contains(m.needs, 't2i') OR g.task = 't2i')
+  AND (NOT list_contains(m.needs, 'source') OR c.source_sha IS NOT NULL)
   AND (NOT list_contains(m.needs, 'mask') OR c.mask_sha IS NOT NULL)
   AND (NOT list_contains(m.needs, 'expected_text') OR len(c.expected_text) > 0)
   AND (NOT list_contains(m.needs, 'captions') OR (c.source_caption IS NOT NULL AND c.target_caption IS NOT NULL));
@@ -65,7 +68,7 @@ WHERE (NOT list_contains(m.needs, 'source') OR c.source_sha IS NOT NULL)
 -- Replicates are folded before anything else: one value per case.
 CREATE VIEW case_scores AS
 SELECT run, suite, category, "case", cluster, task, system, metric, output,
-    avg(value) AS value, count(value) AS n_scored, count(*) AS n_expected
+    avg(value) AS value, count(value) AS n_scored, count(*) AS n_expected, count(flag) AS n_flagged
 FROM scores
 GROUP BY ALL;
 

@@ -3,15 +3,15 @@ SELECT * FROM read_json($path, format = 'newline_delimited', ignore_errors = tru
     columns = {type: 'VARCHAR', t: 'VARCHAR', run: 'VARCHAR', metric: 'VARCHAR', family: 'VARCHAR', version: 'VARCHAR',
         config: 'JSON', weights: 'VARCHAR', caveat: 'VARCHAR', trial: 'VARCHAR', image_index: 'INTEGER',
         image: 'VARCHAR', key: 'VARCHAR',
-        "values": 'STRUCT(output VARCHAR, value DOUBLE, reason VARCHAR)[]',
+        "values": 'STRUCT(output VARCHAR, value DOUBLE, reason VARCHAR, detail VARCHAR, flag VARCHAR)[]',
         outputs: 'STRUCT(name VARCHAR, label VARCHAR, better VARCHAR, unit VARCHAR, low DOUBLE, high DOUBLE,
-            needs VARCHAR[], headline BOOLEAN)[]'});
+            needs VARCHAR[], headline BOOLEAN, categories VARCHAR[])[]'});
 
 INSERT INTO metric_outputs
 SELECT run, metric, family, version, config, weights, o.name, position - 1, o.label, o.better, o.unit, o.low, o.high,
-    o.needs, o.headline, caveat, t::TIMESTAMP
+    o.needs, o.headline, coalesce(o.categories, []), caveat, t::TIMESTAMP
 FROM (SELECT *, unnest(outputs) AS o, generate_subscripts(outputs, 1) AS position FROM part WHERE type = 'metric');
 
 INSERT INTO score_rows
-SELECT trial, image_index, image, metric, version, key, v.output, v.value, v.reason, t::TIMESTAMP
+SELECT trial, image_index, image, metric, version, key, v.output, v.value, v.reason, v.detail, v.flag, t::TIMESTAMP
 FROM (SELECT *, unnest("values") AS v FROM part WHERE type = 'score');
