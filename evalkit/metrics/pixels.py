@@ -1,47 +1,80 @@
 """How much an edit changed what it should have kept, from pixel values alone: no weights, no torch.
 
-Every number but `changed_in` and `size_ratio` looks only outside the edit region, and divides by the
-number of pixels there. Definitions, sources and reasons for NULL: docs/metrics.md.
+Numbers called `_out` look only outside the edit region and divide by the number of pixels there; those called
+`_registered` do so after the edit was laid exactly over its source; those called `_auto` look outside of
+whatever has changed, for cases without a mask. Definitions and reasons for NULL: docs/metrics.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evalkit.metrics.base import RGB, Bits, Metric, Need, Output, Subject
-from evalkit.metrics.colour import delta_e
-from evalkit.metrics.pairs import Unusable, erode, pair
-from evalkit.types import Value
+from evalkit.metrics.pairs import BENCH, Pair, Unusable, pair
+from evalkit.metrics.preservation import Measures, Nearness, Tone, measures
+from evalkit.metrics.similarity import PSNR_CAP
+from evalkit.types import Case, Value
 
-PSNR_CAP = 100.0
-"""dB given to an untouched outside. A NULL would read as a failure to score the best possible result."""
+OVERREACH = 2.0
+"""An edit that changes more than so many times the area it was expected to is flagged."""
 
-_WINDOW = 5
-_SIGMA = 1.5
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-_NEEDS: frozenset[Need] = frozenset({"source", "mask"})
+_MASKED: frozenset[Need] = frozenset({"source", "mask"})
+_SOURCE: frozenset[Need] = frozenset({"source"})
 
 
 class Pixels(Metric):
-    """PSNR, SSIM, CIEDE2000 and MSE outside the mask; mean CIEDE2000 inside it."""
+    """PSNR, SSIM, CIEDE2000 and more where nothing should have changed; what changed, and how it lies."""
 
     name = "pixels"
-    version = "1"
-    summary = "Outside the mask: PSNR, SSIM, colour difference"
+    version = "2"
+    summary = "Preservation: PSNR, SSIM, colour difference, changes"
+    bench = BENCH
     outputs = (
-        Output("psnr_out", "PSNR outside the mask", "higher", "dB", 0, PSNR_CAP, _NEEDS),
-        Output("ssim_out", "SSIM outside the mask", "higher", "", -1, 1, _NEEDS, headline=True),
-        Output("de00_out", "Colour difference outside the mask (mean)", "lower", "ΔE00", 0, None, _NEEDS),
-        Output("de00_p95_out", "Colour difference outside the mask (p95)", "lower", "ΔE00", 0, None, _NEEDS),
-        Output("mse_out", "MSE outside the mask", "lower", "", 0, 65025, _NEEDS),
-        Output("changed_in", "Colour difference inside the mask (mean)", "neither", "ΔE00", 0, None, _NEEDS),
+        Output("ssim_out", "SSIM outside the mask", "higher", "", -1, 1, _MASKED, headline=True),
+        Output("psnr_out", "PSNR outside the mask", "higher", "dB", 0, PSNR_CAP, _MASKED),
+        Output("de00_out", "Colour difference outside the mask (mean)", "lower", "ΔE00", 0, None, _MASKED),
+        Output("de00_p95_out", "Colour difference outside the mask (p95)", "lower", "ΔE00", 0, None, _MASKED),
+        Output("de00_visible_out", "Visibly changed outside the mask", "lower", "", 0, 1, _MASKED),
+        Output("mse_out", "MSE outside the mask", "lower", "", 0, 65025, _MASKED),
+        Output("ssim_out_registered", "SSIM outside the mask, registered", "higher", "", -1, 1, _MASKED),
         Output(
-            "size_ratio", "Pixels delivered per source pixel", "neither", "", 0, None, frozenset({"source"})
+            "psnr_out_registered", "PSNR outside the mask, registered", "higher", "dB", 0, PSNR_CAP, _MASKED
         ),
+        Output(
+            "de00_out_registered",
+            "Colour difference outside the mask, registered",
+            "lower",
+            "ΔE00",
+            0,
+            None,
+            _MASKED,
+        ),
+        Output("spill", "Changed well outside the mask", "lower", "", 0, 1, _MASKED),
+        Output("changed_in", "Colour difference inside the mask (mean)", "neither", "ΔE00", 0, None, _MASKED),
+        Output("psnr_out_pie", "PSNR as PIE-Bench counts it", "neither", "dB", 0, None, _MASKED),
+        Output("ssim_auto", "SSIM outside what changed", "higher", "", -1, 1, _SOURCE),
+        Output("psnr_auto", "PSNR outside what changed", "higher", "dB", 0, PSNR_CAP, _SOURCE),
+        Output("de00_auto", "Colour difference outside what changed", "lower", "ΔE00", 0, None, _SOURCE),
+        Output("changed_fraction", "Share of the picture that changed", "neither", "", 0, 1, _SOURCE),
+        Output("noop", "Nothing was edited", "lower", "", 0, 1, _SOURCE),
+        Output("tone_drift", "Colour cast on what was kept", "lower", "ΔE76", 0, None, _SOURCE),
+        Output(
+            "sharpness_ratio", "Sharpness of what was kept (1 = as before)", "neither", "", 0, None, _SOURCE
+        ),
+        Output("displacement", "Displacement, in per cent of the diagonal", "lower", "%", 0, None, _SOURCE),
+        Output("overlap", "Share of the source that is still there", "higher", "", 0, 1, _SOURCE),
+        Output("size_ratio", "Pixels delivered per source pixel", "neither", "", 0, None, _SOURCE),
+        Output("l1", "Mean absolute difference, whole picture", "neither", "", 0, 1, _SOURCE),
+        Output("l2", "Mean squared difference, whole picture", "neither", "", 0, 1, _SOURCE),
     )
+
+    def against(self, case: Case) -> Mapping[str, Any]:
+        """How much of the picture the case expects to change, where it says so."""
+        expected = expected_area(case)
+        return {} if expected is None else {"expected_area": expected}
 
     def score(self, subjects: Sequence[Subject]) -> list[Mapping[str, Value]]:
         """One mapping per subject; a picture that cannot be compared gets reasons, never numbers."""
@@ -52,87 +85,93 @@ class Pixels(Metric):
         if isinstance(both, Unusable):
             size = Value(both.size_ratio, both.reason if both.size_ratio is None else None)
             return {**self.missing(both.reason), "size_ratio": size}
-        size = Value(both.size_ratio)
-        if both.inside is None:
-            return {**self.missing("no_mask"), "size_ratio": size}
-        return {**compare(both.source, both.image, both.inside), "size_ratio": size}
+        return values(both, expected_area(subject.case))
 
 
-def compare(source: RGB, image: RGB, inside: Bits) -> dict[str, Value]:
-    """Every output but `size_ratio` for two pictures on one grid."""
-    outside = ~inside
-    squared = mse(source, image, outside)
-    similarity = ssim(source, image, outside)
+def compare(source: RGB, image: RGB, inside: Bits | None = None) -> dict[str, Value]:
+    """Every output for two pictures of one size (H x W x 3); `inside` (H x W) is where the edit may be."""
+    return values(Pair(source, image, inside, 1.0))
+
+
+def expected_area(case: Case) -> float | None:
+    """`share` of the case's check of kind `expected_area`, 0 to 1."""
+    for check in case.checks:
+        share = check.get("share")
+        if check.get("kind") == "expected_area" and isinstance(share, int | float):
+            return float(share)
+    return None
+
+
+def values(both: Pair, expected: float | None = None) -> dict[str, Value]:
+    """Every output for a pair."""
+    found = measures(both)
+    return {**_masked(both, found), **_always(both, found, expected)}
+
+
+def _masked(both: Pair, found: Measures) -> dict[str, Value]:
+    if found.outside is None or found.registered is None or both.inside is None:
+        names = [output.name for output in Pixels.outputs if "mask" in output.needs]
+        return {name: Value(None, "no_mask") for name in names}
+    out, straight = found.outside, found.registered
     return {
-        "psnr_out": _or(psnr(squared), "no_outside"),
-        "ssim_out": _or(similarity, "no_outside" if squared is None else "thin_outside"),
-        "mse_out": _or(squared, "no_outside"),
-        **_colour(source, image, inside),
+        "ssim_out": _similarity(out),
+        "psnr_out": _or(out.psnr, "no_outside"),
+        "de00_out": _or(out.de00, "no_outside"),
+        "de00_p95_out": _or(out.p95, "no_outside"),
+        "de00_visible_out": _or(out.visible, "no_outside"),
+        "mse_out": _or(out.mse, "no_outside"),
+        "ssim_out_registered": _similarity(straight),
+        "psnr_out_registered": _or(straight.psnr, "no_outside"),
+        "de00_out_registered": _or(straight.de00, "no_outside"),
+        "spill": _or(found.spill, "thin_outside"),
+        "changed_in": _or(found.changed_in, "no_inside"),
+        "psnr_out_pie": _or(_as_pie_bench(out.mse, both), "no_outside"),
     }
 
 
-def mse(source: RGB, image: RGB, region: Bits) -> float | None:
-    """Mean squared difference of 8-bit values over the pixels and channels of `region`, 0 to 65025."""
-    count = int(region.sum())
-    if not count:
-        return None
-    difference = source[region].astype(np.int32) - image[region]
-    return float(np.einsum("ij,ij->", difference, difference, dtype=np.int64)) / (3 * count)
+def _as_pie_bench(squared: float | None, both: Pair) -> float | None:
+    """PSNR of both blanked inside the mask, over all pixels: 10 log10(1 / (1 - area)) dB above ours."""
+    if not squared or both.inside is None:
+        return PSNR_CAP if squared == 0 else None
+    return 10 * float(np.log10(255**2 / (squared * float((~both.inside).mean()))))
 
 
-def psnr(squared: float | None) -> float | None:
-    """10 log10(255^2 / MSE) in dB, at most `PSNR_CAP`."""
-    if squared is None:
-        return None
-    return min(PSNR_CAP, 10 * float(np.log10(255**2 / squared))) if squared else PSNR_CAP
-
-
-def ssim(source: RGB, image: RGB, region: Bits) -> float | None:
-    """Mean of the SSIM map where the whole 11 x 11 window lies in `region`, -1 to 1; None if nowhere.
-
-    Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 13(4), 2004: Gaussian window of sigma 1.5, K1 = 0.01,
-    K2 = 0.03, L = 255, population covariance, per RGB channel and then averaged. The map is that of the
-    whole pictures: blanking the edit first would make its edge part of the score.
-    """
-    if min(region.shape) <= 2 * _WINDOW:
-        return None
-    valid = erode(region, _WINDOW)[_WINDOW:-_WINDOW, _WINDOW:-_WINDOW]
-    if not valid.any():
-        return None
-    channels = [float(_ssim_map(source[..., c], image[..., c])[valid].mean()) for c in range(3)]
-    return sum(channels) / 3
-
-
-def _ssim_map(x: NDArray[np.uint8], y: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Of one channel, without the 5 px border where the window would leave the picture."""
-    fx, fy = x.astype(np.float64), y.astype(np.float64)
-    mx, my = _blur(fx), _blur(fy)
-    vxy = _blur(fx * fy) - mx * my
-    sum_of_variances = _blur(fx * fx + fy * fy) - mx * mx - my * my
-    numerator = (2 * mx * my + _C1) * (2 * vxy + _C2)
-    return numerator / ((mx * mx + my * my + _C1) * (sum_of_variances + _C2))
-
-
-def _blur(channel: NDArray[np.float64]) -> NDArray[np.float64]:
-    import cv2
-
-    blurred = cv2.GaussianBlur(channel, (2 * _WINDOW + 1, 2 * _WINDOW + 1), _SIGMA)
-    return np.asarray(blurred)[_WINDOW:-_WINDOW, _WINDOW:-_WINDOW]
-
-
-def _colour(source: RGB, image: RGB, inside: Bits) -> dict[str, Value]:
-    difference = delta_e(source.reshape(-1, 3), image.reshape(-1, 3)).reshape(inside.shape)
-    kept, edited = difference[~inside], difference[inside]
-    p95 = float(np.percentile(kept, 95)) if kept.size else None
+def _always(both: Pair, found: Measures, expected: float | None) -> dict[str, Value]:
+    nothing_kept = "all_changed"
+    share = found.changed_fraction
+    over = expected is not None and share > OVERREACH * expected
+    how = "" if both.geometry == "same" else both.geometry
     return {
-        "de00_out": _or(_mean(kept), "no_outside"),
-        "de00_p95_out": _or(p95, "no_outside"),
-        "changed_in": _or(_mean(edited), "no_inside"),
+        "ssim_auto": _or(found.auto.ssim, nothing_kept),
+        "psnr_auto": _or(found.auto.psnr, nothing_kept),
+        "de00_auto": _or(found.auto.de00, nothing_kept),
+        "changed_fraction": Value(share, flag="overreach" if over else None),
+        "noop": Value(float(found.noop)),
+        "tone_drift": Value(found.tone.drift, detail=tone_in_words(found.tone))
+        if found.tone
+        else Value(None, nothing_kept),
+        "sharpness_ratio": _or(found.sharpness, "flat_source"),
+        "displacement": Value(found.displacement, detail=_way(found)),
+        "overlap": Value(found.overlap, detail=how),
+        "size_ratio": Value(both.size_ratio, detail=how),
+        "l1": Value(found.l1),
+        "l2": Value(found.l2),
     }
 
 
-def _mean(values: NDArray[np.float32]) -> float | None:
-    return float(values.mean(dtype=np.float64)) if values.size else None
+def tone_in_words(tone: Tone) -> str:
+    """The cast as a reader can use it: lighter or darker, and towards which colour."""
+    light, green_red, blue_yellow = tone.lab
+    gains = ", ".join(f"{gain:.3f}" for gain in tone.gain)
+    return f"ΔL* {light:+.1f}, Δa* {green_red:+.1f}, Δb* {blue_yellow:+.1f}; gain per channel {gains}"
+
+
+def _way(found: Measures) -> str:
+    return f"{found.displacement_px:.2f} px" if found.displacement_px else ""
+
+
+def _similarity(near: Nearness) -> Value:
+    return _or(near.ssim, "no_outside" if near.mse is None else "thin_outside")
 
 
 def _or(value: float | None, reason: str) -> Value:

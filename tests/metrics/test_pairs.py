@@ -5,7 +5,8 @@ import pytest
 
 from evalkit.images import ImageProblem
 from evalkit.metrics.base import Subject
-from evalkit.metrics.pairs import Pair, Unusable, erode, pair, resize, resize_mask
+from evalkit.metrics.geometry import resize, resize_mask
+from evalkit.metrics.pairs import Pair, Unusable, dilate, erode, pair
 from evalkit.types import Case
 
 
@@ -37,12 +38,13 @@ def test_the_smaller_grid_wins(make_subject, size, grid):
     assert both.size_ratio == pytest.approx(size[0] * size[1] / 600)
 
 
-@pytest.mark.parametrize("size", [(20, 31), (30, 20), (1, 1), (1024, 1024)])
-def test_another_shape_is_unaligned(make_subject, size):
-    both = pair(make_subject(grey(*size), grey(20, 30)))
+@pytest.mark.parametrize("size", [(60, 200), (200, 60), (1, 300)])
+def test_another_picture_of_another_shape_is_unaligned(make_subject, photo, size):
+    other = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    both = pair(make_subject(other, photo))
     assert isinstance(both, Unusable)
     assert both.reason == "unaligned"
-    assert both.size_ratio == pytest.approx(size[0] * size[1] / 600)
+    assert both.size_ratio == pytest.approx(size[0] * size[1] / photo[..., 0].size)
 
 
 def test_reasons(make_subject):
@@ -82,3 +84,25 @@ def test_erosion_takes_a_square_and_spares_the_border():
     assert eroded.sum() == 1600 - 11 * 11
     assert not eroded[15:26, 15:26].any()
     assert eroded[0].all()
+
+
+def test_dilation_is_erosion_of_the_rest():
+    region = np.zeros((40, 40), np.bool_)
+    region[10:20, 15:30] = True
+    assert np.array_equal(dilate(region, 4), ~erode(~region, 4))
+
+
+def test_a_pair_is_laid_once_for_all_metrics(make_subject, photo, noisy, centre_mask):
+    first = pair(make_subject(noisy, photo, centre_mask))
+    assert pair(make_subject(noisy, photo, centre_mask)) is first
+    assert pair(make_subject(noisy, photo, ~centre_mask)) is not first
+    assert isinstance(first, Pair)
+    assert first.registration is first.registration
+
+
+def test_registration_that_does_not_help_is_not_used(make_subject, photo, noisy, centre_mask):
+    both = pair(make_subject(noisy, photo, centre_mask))
+    assert isinstance(both, Pair)
+    assert not both.registration.moved
+    assert both.registered is both.image
+    assert both.valid.all()

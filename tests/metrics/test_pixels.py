@@ -10,7 +10,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from evalkit.metrics.base import RGB, Bits
 from evalkit.metrics.colour import delta_e
-from evalkit.metrics.pixels import PSNR_CAP, Pixels, compare, mse, psnr, ssim
+from evalkit.metrics.pixels import Pixels, compare
+from evalkit.metrics.similarity import PSNR_CAP, mse, psnr, ssim
+from evalkit.studio import distort
 
 OUTSIDE = ("psnr_out", "ssim_out", "de00_out", "de00_p95_out", "mse_out")
 
@@ -58,7 +60,7 @@ def test_the_denominator_is_the_outside_alone():
     mask = np.zeros((50, 50), np.bool_)
     mask[:45] = True
     values = compare(source, source + np.uint8(1), mask)
-    assert values["mse_out"].value == 1
+    assert values["mse_out"].value == pytest.approx(1, abs=1e-12)
     assert values["psnr_out"].value == pytest.approx(48.1308, abs=1e-4)
 
 
@@ -115,19 +117,21 @@ def test_scores_and_reasons(make_subject, photo: RGB, noisy: RGB, centre_mask: B
         make_subject(noisy, photo, None),
         make_subject(noisy, photo, full),
         make_subject(noisy, photo, ~full),
-        make_subject(noisy[:100], photo, centre_mask),
+        make_subject(255 - noisy[:100], photo, centre_mask),
         make_subject(noisy, None, None),
         make_subject(None, photo, centre_mask),
     ]
-    good, maskless, all_edit, no_edit, cropped, sourceless, broken = metric.score(subjects)
+    good, maskless, all_edit, no_edit, other, sourceless, broken = metric.score(subjects)
     assert all(value.value is not None for value in good.values())
-    assert {value.reason for name, value in maskless.items() if name != "size_ratio"} == {"no_mask"}
+    masked = {output.name for output in metric.outputs if "mask" in output.needs}
+    assert {maskless[name].reason for name in masked} == {"no_mask"}
+    assert all(maskless[name].value is not None for name in set(maskless) - masked)
     assert {all_edit[name].reason for name in OUTSIDE} == {"no_outside"}
     assert all_edit["changed_in"].value > 0
     assert no_edit["changed_in"].reason == "no_inside"
     assert no_edit["psnr_out"].value > 20
-    assert {cropped[name].reason for name in OUTSIDE} == {"unaligned"}
-    assert cropped["size_ratio"].value == pytest.approx(100 / 192)
+    assert {other[name].reason for name in OUTSIDE} == {"unaligned"}
+    assert other["size_ratio"].value == pytest.approx(100 / 192)
     assert {value.reason for value in sourceless.values()} == {"no_source"}
     assert {value.reason for value in broken.values()} == {"decode_error"}
 
@@ -159,3 +163,73 @@ def test_cost_of_a_megapixel_pair():
     started = time.process_time()
     compare(source, image, mask)
     assert time.process_time() - started < 1.5
+
+
+def test_pie_bench_adds_what_the_mask_covers(photo: RGB, noisy: RGB, centre_mask: Bits):
+    """Blanked inside the mask and divided by all pixels: 10 log10(1 / (1 - area)) dB more than there is."""
+    values = compare(photo, noisy, centre_mask)
+    blank, other = photo.copy(), noisy.copy()
+    blank[centre_mask], other[centre_mask] = 0, 0
+    assert values["psnr_out_pie"].value == pytest.approx(peak_signal_noise_ratio(blank, other), abs=1e-9)
+    extra = values["psnr_out_pie"].value - values["psnr_out"].value
+    assert extra == pytest.approx(-10 * np.log10(1 - centre_mask.mean()), abs=1e-9)
+
+
+def test_whole_picture_differences_are_those_of_numpy(photo: RGB, noisy: RGB):
+    values = compare(photo, noisy)
+    difference = (photo.astype(float) - noisy) / 255
+    assert values["l1"].value == pytest.approx(np.abs(difference).mean(), abs=1e-9)
+    assert values["l2"].value == pytest.approx((difference**2).mean(), abs=1e-9)
+
+
+def test_a_shift_ruins_the_raw_numbers_and_not_the_registered_ones(photo: RGB, centre_mask: Bits):
+    moved = distort.moved(photo, 3.4, -2.2)
+    values = {name: value.value for name, value in compare(photo, moved, centre_mask).items()}
+    assert values["psnr_out"] < 26 < 38 < values["psnr_out_registered"]
+    assert values["ssim_out"] < 0.75 < 0.98 < values["ssim_out_registered"]
+    assert values["de00_out_registered"] < 0.7 < values["de00_out"]
+    way = np.hypot(3.4, 2.2)
+    assert values["displacement"] == pytest.approx(100 * way / np.hypot(192, 256), abs=0.02)
+    assert values["noop"] == 1
+
+
+def test_an_edit_in_place_is_not_moved(photo: RGB, centre_mask: Bits):
+    edited = np.where(centre_mask[..., None], 255 - photo, photo)
+    values = {name: value.value for name, value in compare(photo, edited, centre_mask).items()}
+    assert values["displacement"] == 0
+    assert values["psnr_out_registered"] == values["psnr_out"] == PSNR_CAP
+    assert values["spill"] == values["tone_drift"] == 0
+    assert values["sharpness_ratio"] == pytest.approx(1)
+    assert values["changed_fraction"] == pytest.approx(centre_mask.mean(), rel=0.2)
+    assert values["noop"] == 0
+    assert values["psnr_auto"] == PSNR_CAP
+
+
+def test_what_spills_is_measured(photo: RGB, centre_mask: Bits):
+    edited = np.where(centre_mask[..., None], 255 - photo, photo)
+    edited[:, 200:] = 255 - edited[:, 200:]
+    value = compare(photo, edited, centre_mask)["spill"].value
+    assert value == pytest.approx(192 * 56 / (192 * 256 - centre_mask.sum()), rel=0.15)
+
+
+def test_a_tint_is_drift_and_says_which_way(photo: RGB, centre_mask: Bits):
+    values = compare(photo, distort.toned(photo, (1.0, 1.0, 1.0), (0.0, 0.0, 12.0)), centre_mask)
+    assert values["tone_drift"].value > 3
+    assert "Δb* -" in values["tone_drift"].detail
+    gains = values["tone_drift"].detail.rpartition("channel ")[2].split(", ")
+    assert [float(gain) for gain in gains] == pytest.approx([1, 1, 1], abs=0.02)
+
+
+def test_blur_shows_in_the_sharpness_alone_ratio(photo: RGB, centre_mask: Bits):
+    sharp = compare(photo, distort.blurred(photo, 1.5), centre_mask)["sharpness_ratio"].value
+    assert 0 < sharp < 0.4
+
+
+def test_more_than_was_expected_is_flagged(make_subject, photo: RGB, centre_mask: Bits):
+    edited = np.where(centre_mask[..., None], 255 - photo, photo)
+    share = float(centre_mask.mean())
+    checks = [({"kind": "expected_area", "share": factor * share},) for factor in (0.3, 1.0)]
+    over, fine = Pixels().score([make_subject(edited, photo, centre_mask, checks=one) for one in checks])
+    assert over["changed_fraction"].flag == "overreach"
+    assert fine["changed_fraction"].flag is None
+    assert over["changed_fraction"].value == fine["changed_fraction"].value
