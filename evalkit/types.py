@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
-Task = Literal["t2i", "edit"]
+Task = Literal["t2i", "edit", "answer"]
 Status = Literal["ok", "partial", "refused", "failed", "unknown"]
 CostBasis = Literal["none", "reported", "units", "tokens", "list"]
 Answer = Literal["left", "right", "tie", "both_bad"]
@@ -26,17 +26,8 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 ASPECT_RATIOS: tuple[str, ...] = ("1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3")
 TASKS: tuple[Task, ...] = ("t2i", "edit")
-EDIT_TYPES: tuple[EditType, ...] = (
-    "add",
-    "remove",
-    "replace",
-    "recolour",
-    "background",
-    "text",
-    "light",
-    "restyle",
-    "clean-up",
-)
+"""What a case of a suite may ask for; `answer` is a question about pictures, asked of a judge."""
+EDIT_TYPES: tuple[EditType, ...] = get_args(EditType)
 ANSWERS: tuple[Answer, ...] = ("left", "right", "tie", "both_bad")
 
 
@@ -89,7 +80,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A named, versioned list of cases. `digest` is the sha256 of its content, inputs included."""
+    """A named, versioned list of cases. `digest` is the sha256 of its content, inputs included.
+
+    `redistributable` is false where the licence keeps prompts and pictures from being passed on: reports
+    leave them out.
+    """
 
     name: str
     version: str
@@ -100,6 +95,7 @@ class Suite:
     cases: tuple[Case, ...]
     digest: str = ""
     synthetic: bool = False
+    redistributable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +198,18 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """What a model that answers in words delivered: the whole answer as it came, a JSON text."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StoredImage:
-    """An image in the object store. `sha256` names the provider's original bytes."""
+    """An image in the object store. `sha256` names the provider's original bytes.
+
+    A `Document` is kept in the same way: its format is `json`, and it has no width and no height.
+    """
 
     sha256: str
     width: int
@@ -263,9 +269,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Pictures came back; fewer than `wanted` makes the generation `partial`."""
+    """Pictures came back, or an answer in words; fewer than `wanted` makes the generation `partial`."""
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[Picture | Document, ...]
     wanted: int = 1
     price: Price = Price()
     timings: Timings | None = None

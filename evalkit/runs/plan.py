@@ -26,7 +26,7 @@ FORMAT = 2
 
 @dataclass(frozen=True, slots=True)
 class SuiteFacts:
-    """What a plan keeps of a suite."""
+    """What a plan keeps of a suite. `redistributable`: prompts and pictures may be passed on."""
 
     name: str
     version: str
@@ -35,6 +35,7 @@ class SuiteFacts:
     licence: str
     description: str
     synthetic: bool
+    redistributable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +183,19 @@ def plan_from_json(raw: Mapping[str, Any], trials: Trials) -> Plan:
 def plan_content(plan: Plan) -> dict[str, Any]:
     """What a plan plans, apart from when, under which name and for how much; plain JSON."""
     return {
-        "suites": [asdict(suite) for suite in plan.suites],
+        "suites": [_suite_json(suite) for suite in plan.suites],
         "cases": [_case_json(case) for case in plan.cases],
         "systems": [_system_json(system) for system in plan.systems],
         "trials": {"count": len(plan.trials), "sha256": plan.trials.digest},
     }
+
+
+def _suite_json(facts: SuiteFacts) -> dict[str, Any]:
+    """What is true of nearly every suite is left out, so that older plans keep their digests."""
+    content = asdict(facts)
+    if facts.redistributable:
+        del content["redistributable"]
+    return content
 
 
 def _case_json(planned: PlannedCase) -> dict[str, Any]:
@@ -198,7 +207,12 @@ def _case_json(planned: PlannedCase) -> dict[str, Any]:
 def _case_from(raw: Mapping[str, Any]) -> PlannedCase:
     rest = {key: value for key, value in raw.items() if key not in ("suite", "source_sha", "mask_sha")}
     given = {key: value for key, value in rest.items() if value not in (None, [], "")}
-    return PlannedCase(raw["suite"], case_from_json(given), raw["source_sha"], raw["mask_sha"])
+    if given.get("task") == "answer":
+        # A question to a judge: no suite could have it as a case.
+        case = replace(case_from_json(given | {"task": "t2i"}), task="answer")
+    else:
+        case = case_from_json(given)
+    return PlannedCase(raw["suite"], case, raw["source_sha"], raw["mask_sha"])
 
 
 def _system_json(planned: PlannedSystem) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class SuiteHead:
     n_cases: int
     path: Path
     synthetic: bool = False
+    redistributable: bool = True
     problem: str | None = None
 
 
@@ -75,7 +76,7 @@ def read_head(path: Path) -> tuple[SuiteHead | None, list[Problem]]:
         return None, problems
     values, messages = read_fields(table, _READERS)
     problems += [Problem(str(file), _line_of(file, message), message) for message in messages]
-    required = [key for key in _READERS if key != "synthetic"]
+    required = [key for key in _READERS if key not in _OPTIONAL]
     problems += [Problem(str(file), 0, f'"{key}" is missing') for key in required if key not in table]
     if "name" in values and values["name"] != path.resolve().name:
         folder = path.resolve().name
@@ -133,7 +134,9 @@ _READERS: Mapping[str, Reader] = {
     "licence": _read_licence,
     "description": read_text,
     "synthetic": read_bool,
+    "redistributable": read_bool,
 }
+_OPTIONAL = ("synthetic", "redistributable")
 
 
 def _line_of(file: Path, message: str) -> int:

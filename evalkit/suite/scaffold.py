@@ -43,11 +43,16 @@ def write_suite(path: str | Path, suite: Suite, readme: str) -> Path:
     """
     folder = Path(path)
     _make_folder(folder)
+    write_texts(folder, suite, readme)
+    return folder
+
+
+def write_texts(folder: Path, suite: Suite, readme: str) -> None:
+    """The three text files of `suite`, into a folder that is there."""
     _write_head(folder, suite)
     lines = [json.dumps(case_to_json(case), ensure_ascii=False) + "\n" for case in suite.cases]
     _write_text(folder / CASES_FILE, "".join(lines))
     _write_text(folder / README_FILE, readme)
-    return folder
 
 
 def _make_folder(folder: Path) -> None:
@@ -70,6 +75,7 @@ def _write_head(folder: Path, suite: Suite) -> None:
     }
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
     lines += ["synthetic = true"] if suite.synthetic else []
+    lines += [] if suite.redistributable else ["redistributable = false"]
     _write_text(folder / HEAD_FILE, "\n".join(lines).replace("\x7f", "\\u007F") + "\n")
 
 

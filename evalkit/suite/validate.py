@@ -13,7 +13,7 @@ from evalkit.suite.fields import read_case
 from evalkit.suite.find import CASES_FILE, README_FILE, SuiteHead, read_head, readable_category
 from evalkit.suite.masks import MaskProblem, mask_bits
 from evalkit.suite.rules import broken_rules
-from evalkit.suite.sources import SourceProblem, open_source
+from evalkit.suite.sources import SourceProblem, input_path, open_source
 from evalkit.suite.textfiles import Row, read_jsonl
 from evalkit.types import Case, Suite
 
@@ -53,6 +53,7 @@ def _assemble(head: SuiteHead, cases: list[Case]) -> Suite:
         root=str(head.path.resolve()),
         cases=tuple(cases),
         synthetic=head.synthetic,
+        redistributable=head.redistributable,
     )
 
 
@@ -67,6 +68,7 @@ def _read_cases(path: Path, problems: list[Problem]) -> list[Case]:
         messages += broken_rules(row.raw, category)
         messages += _duplicates(values, row, seen)
         messages += _inputs(path, values)
+        messages += _targets(path, values)
         problems += [Problem(file, row.line, _about(row.raw) + message) for message in messages]
         if not messages:
             cases.append(Case(**values))
@@ -98,6 +100,17 @@ def _inputs(root: Path, values: Mapping[str, Any]) -> Iterator[str]:
             mask_bits(root, values["mask"], source.width, source.height)
     except (MaskProblem, SourceProblem) as problem:
         yield f'"mask" {problem.message}'
+
+
+def _targets(root: Path, values: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the pictures that checks of the kind `target_image` name."""
+    for check in values.get("checks", ()):
+        if check["kind"] != "target_image":
+            continue
+        try:
+            input_path(root, str(check.get("file", "")))
+        except SourceProblem as problem:
+            yield f'"checks" target_image: {problem.message}'
 
 
 def _about(raw: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from evalkit.store import Workspace, exclusive, storage_errors
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 7
 LOCK_WAIT_SECONDS = 120.0
 _HERE = Path(__file__).resolve().parent
 
@@ -46,6 +46,7 @@ SOURCES = (
     Source("runs/*/journal.jsonl", "journal.sql", appended=True),
     Source("scores/*.jsonl", "scores.sql", appended=True),
     Source("votes/*/*.jsonl", "votes.sql", appended=True),
+    Source("judgements/*.jsonl", "judgements.sql", appended=True),
 )
 
 

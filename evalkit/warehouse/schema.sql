@@ -12,12 +12,13 @@ CREATE TABLE runs (
 );
 CREATE TABLE suites (
     run VARCHAR, suite VARCHAR, version VARCHAR, digest VARCHAR, category VARCHAR,
-    licence VARCHAR, description VARCHAR, synthetic BOOLEAN
+    licence VARCHAR, description VARCHAR, synthetic BOOLEAN, redistributable BOOLEAN
 );
 CREATE TABLE cases (
     run VARCHAR, suite VARCHAR, category VARCHAR, "case" VARCHAR, position INTEGER, prompt VARCHAR, task VARCHAR,
     aspect_ratio VARCHAR, tags VARCHAR[], cluster VARCHAR, source VARCHAR, source_sha VARCHAR, mask_sha VARCHAR,
-    source_caption VARCHAR, target_caption VARCHAR, edit_type VARCHAR, keep VARCHAR[], expected_text VARCHAR[]
+    source_caption VARCHAR, target_caption VARCHAR, edit_type VARCHAR, keep VARCHAR[], expected_text VARCHAR[],
+    questions INTEGER
 );
 CREATE TABLE systems (
     run VARCHAR, system VARCHAR, position INTEGER, provider VARCHAR, model VARCHAR, params VARCHAR, spec VARCHAR,
@@ -53,10 +54,25 @@ CREATE TABLE score_rows (
     output VARCHAR, value DOUBLE, reason VARCHAR, detail VARCHAR, flag VARCHAR, t TIMESTAMP
 );
 
+-- ---- what a vision-language model said (scores/*.jsonl, judgements/*.jsonl; how that is a score is in score_rows)
+CREATE TABLE judged_scores (
+    trial VARCHAR, image_index INTEGER, metric VARCHAR, key VARCHAR, model VARCHAR, templates VARCHAR[],
+    questions VARCHAR[], answered TIMESTAMP, t TIMESTAMP
+);
+CREATE TABLE judge_pair_rows (
+    run VARCHAR, judge VARCHAR, model VARCHAR, template VARCHAR, digest VARCHAR, suite VARCHAR, "case" VARCHAR,
+    replicate INTEGER, system_a VARCHAR, system_b VARCHAR, trial_a VARCHAR, trial_b VARCHAR, forward VARCHAR,
+    backward VARCHAR, result VARCHAR, reason VARCHAR, flipped BOOLEAN, answered TIMESTAMP, t TIMESTAMP
+);
+CREATE TABLE judge_anchor_rows (
+    run VARCHAR, judge VARCHAR, model VARCHAR, template VARCHAR, digest VARCHAR, occasion VARCHAR, anchor VARCHAR,
+    item VARCHAR, repeat INTEGER, output VARCHAR, value DOUBLE, reason VARCHAR, answered TIMESTAMP, t TIMESTAMP
+);
+
 -- ---- how it was judged by people (studies/*/study.json, votes/*/*.jsonl)
 CREATE TABLE studies (
     study VARCHAR PRIMARY KEY, created TIMESTAMP, title VARCHAR, run VARCHAR, systems VARCHAR[],
-    criteria VARCHAR[], questions VARCHAR[], comparisons BIGINT, simulated BOOLEAN
+    criteria VARCHAR[], questions VARCHAR[], comparisons BIGINT, simulated BOOLEAN, selection VARCHAR
 );
 CREATE TABLE ballot_rows (
     study VARCHAR, ballot VARCHAR, comparison VARCHAR, suite VARCHAR, "case" VARCHAR, rater VARCHAR,

@@ -63,7 +63,9 @@ WHERE (coalesce(len(m.categories), 0) = 0 OR list_contains(m.categories, g.categ
   AND (NOT list_contains(m.needs, 'source') OR c.source_sha IS NOT NULL)
   AND (NOT list_contains(m.needs, 'mask') OR c.mask_sha IS NOT NULL)
   AND (NOT list_contains(m.needs, 'expected_text') OR len(c.expected_text) > 0)
-  AND (NOT list_contains(m.needs, 'captions') OR (c.source_caption IS NOT NULL AND c.target_caption IS NOT NULL));
+  AND (NOT list_contains(m.needs, 'captions') OR (c.source_caption IS NOT NULL AND c.target_caption IS NOT NULL))
+  AND (NOT list_contains(m.needs, 'questions') OR c.questions > 0)
+  AND coalesce(s.reason, '') <> 'not_asked';  -- never owed: neither the case nor the system's parameters ask for it
 
 -- Replicates are folded before anything else: one value per case.
 CREATE VIEW case_scores AS
@@ -129,3 +131,10 @@ JOIN (SELECT * FROM vote_rows
       QUALIFY row_number() OVER (PARTITION BY study, ballot, criterion ORDER BY t) = 1) v USING (study, ballot)
 LEFT JOIN studies s USING (study)
 LEFT JOIN cases c ON c.run = s.run AND c.suite = b.suite AND c."case" = b."case";
+
+-- Pairs as a judge decided them, both orders taken together; what people voted is in `votes` and nowhere near these.
+CREATE VIEW judge_pairs AS
+SELECT p.* EXCLUDE (t), c.category, c.cluster
+FROM (SELECT * FROM judge_pair_rows
+      QUALIFY row_number() OVER (PARTITION BY run, judge, trial_a, trial_b ORDER BY t DESC) = 1) p
+LEFT JOIN cases c ON c.run = p.run AND c.suite = p.suite AND c."case" = p."case";

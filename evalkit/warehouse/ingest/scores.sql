@@ -3,6 +3,7 @@ SELECT * FROM read_json($path, format = 'newline_delimited', ignore_errors = tru
     columns = {type: 'VARCHAR', t: 'VARCHAR', run: 'VARCHAR', metric: 'VARCHAR', family: 'VARCHAR', version: 'VARCHAR',
         config: 'JSON', weights: 'VARCHAR', caveat: 'VARCHAR', trial: 'VARCHAR', image_index: 'INTEGER',
         image: 'VARCHAR', key: 'VARCHAR',
+        judged: 'STRUCT(model VARCHAR, templates VARCHAR[], questions VARCHAR[], answered VARCHAR)',
         "values": 'STRUCT(output VARCHAR, value DOUBLE, reason VARCHAR, detail VARCHAR, flag VARCHAR)[]',
         outputs: 'STRUCT(name VARCHAR, label VARCHAR, better VARCHAR, unit VARCHAR, low DOUBLE, high DOUBLE,
             needs VARCHAR[], headline BOOLEAN, categories VARCHAR[])[]'});
@@ -15,3 +16,8 @@ FROM (SELECT *, unnest(outputs) AS o, generate_subscripts(outputs, 1) AS positio
 INSERT INTO score_rows
 SELECT trial, image_index, image, metric, version, key, v.output, v.value, v.reason, v.detail, v.flag, t::TIMESTAMP
 FROM (SELECT *, unnest("values") AS v FROM part WHERE type = 'score');
+
+INSERT INTO judged_scores
+SELECT trial, image_index, metric, key, judged.model, judged.templates, judged.questions, judged.answered::TIMESTAMP,
+    t::TIMESTAMP
+FROM part WHERE type = 'score' AND judged IS NOT NULL;

@@ -1,6 +1,7 @@
 INSERT INTO studies
 SELECT study, created::TIMESTAMP, title, run, systems, [c.id FOR c IN criteria],
-    [c.question FOR c IN criteria], len(comparisons), simulated
+    [c.question FOR c IN criteria], len(comparisons), simulated, selection.rule
 FROM read_json($path, format = 'unstructured', maximum_object_size = $size,
     columns = {study: 'VARCHAR', created: 'VARCHAR', title: 'VARCHAR', run: 'VARCHAR', systems: 'VARCHAR[]',
-        criteria: 'STRUCT(id VARCHAR, question VARCHAR)[]', comparisons: 'JSON[]', simulated: 'BOOLEAN'});
+        criteria: 'STRUCT(id VARCHAR, question VARCHAR)[]', comparisons: 'JSON[]', simulated: 'BOOLEAN',
+        selection: 'STRUCT(rule VARCHAR)'});
