@@ -30,7 +30,7 @@ LAYERS = (
     {"store", "studio", "stats"},
     {"suite", "weights"},
     {"warehouse", "providers", "remote", "fakes", "metrics", "preference", "runs"},
-    {"runner", "study", "leaderboard"},
+    {"runner", "judge", "study", "leaderboard"},
     {"report", "results", "raters_app"},
     {"cli", "__main__"},
 )

@@ -90,6 +90,13 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         "thought": "a draft before the picture (Gemini)",
         "grid": "a contact sheet before the pictures (A1111)",
         "url": "URLs though base64 was asked for (local)",
+        "prose": "words instead of the JSON that was asked for (chat)",
+        "sorry": "the judge declines in words (chat)",
+        "cut": "cut off at the most tokens (chat)",
+        "nologprobs": "no log probabilities (chat)",
+        "neither": "neither yes nor no (chat)",
+        "first": "whatever is shown first is better (chat)",
+        "lenient": "so many points more than it deserves (chat)",
     },
 }
 """Stage -> name -> what happens. `submit:CODE,after=1` does the work first, then answers with the code."""

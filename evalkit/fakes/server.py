@@ -19,6 +19,7 @@ from evalkit.fakes.mirror import keys_of, mirrored
 from evalkit.fakes.routes.a1111 import A1111
 from evalkit.fakes.routes.azure import Azure
 from evalkit.fakes.routes.bfl import Bfl
+from evalkit.fakes.routes.chat import AnyChat, Chat, LocalChat, OpenRouterChat
 from evalkit.fakes.routes.comfyui import ComfyUI
 from evalkit.fakes.routes.each import Each
 from evalkit.fakes.routes.fal import Fal
@@ -52,6 +53,10 @@ FACES: tuple[type[Face], ...] = (
     Ideogram,
     Together,
     OpenRouter,
+    Chat,
+    OpenRouterChat,
+    AnyChat,
+    LocalChat,
 )
 BASES = {
     **{face.name: f"/{face.name}" for face in FACES},
@@ -59,6 +64,10 @@ BASES = {
     "local": "/local/v1",
     "together": "/together/v1",
     "openrouter": "/openrouter/api/v1",
+    "openai-chat": "/openai-chat/v1",
+    "openrouter-chat": "/openrouter-chat/api/v1",
+    "chat": "/chat/v1",
+    "local-chat": "/local-chat/v1",
     "a1111": "",
 }
 """What follows the server's URL in a provider's base URL."""
@@ -76,6 +85,7 @@ KEYS = {
     "ideogram": "IDEOGRAM_API_KEY",
     "together": "TOGETHER_API_KEY",
     "openrouter": "OPENROUTER_API_KEY",
+    "chat": "CHAT_API_KEY",
 }
 """The environment variable of each provider's key; the others need none."""
 

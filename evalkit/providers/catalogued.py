@@ -15,6 +15,7 @@ from typing import ClassVar, cast
 
 from evalkit.errors import UsageError
 from evalkit.providers.base import Check, Ledger, Limits, Lost, Provider, Settings
+from evalkit.remote.accounts import base_variable
 from evalkit.remote.addresses import is_loopback_url
 from evalkit.remote.catalog import Account, account, find_model, missing
 from evalkit.remote.classify import Reply, classify
@@ -224,7 +225,7 @@ def _account(spec: Spec, system: System) -> Account:
             f"{system.model!r} is not the URL of a server",
             f"Write, for example, {spec.name}:{spec.base}?model=NAME.",
         )
-    return replace(found, base=account(spec, {f"EVALKIT_{spec.name.upper()}_BASE": system.model}).base)
+    return replace(found, base=account(spec, {base_variable(spec.name): system.model}).base)
 
 
 def _shape(row: Model, aspect_ratio: str, *, degrade: bool) -> Shape:

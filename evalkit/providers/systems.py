@@ -50,7 +50,7 @@ def parse_system(text: str) -> System:
     model, _, query = rest.partition("?")
     if not model:
         raise UsageError(f"{text!r} names no model", _HINT)
-    return System(provider, model, _params(text, query), label)
+    return System(provider, model, parse_params(text, query), label)
 
 
 def make_provider(system: System, settings: Settings = Settings()) -> Provider:
@@ -69,7 +69,8 @@ def parse_systems(texts: Sequence[str]) -> list[System]:
     return systems
 
 
-def _params(text: str, query: str) -> dict[str, str]:
+def parse_params(text: str, query: str) -> dict[str, str]:
+    """The parameters after the `?` of `text`. Raises `UsageError` where they cannot be read."""
     if not query:
         return {}
     try:

@@ -194,6 +194,15 @@ def _gemini_parts(order: Order) -> Json:
     return [{"text": order.prompt}, *pictures]
 
 
+def _chat_parts(order: Order) -> Json:
+    detail = order.params.get("detail")
+    asked: dict[str, Json] = {"detail": detail} if detail else {}
+    pictures: list[Json] = [
+        {"type": "image_url", "image_url": {"url": data_uri(image), **asked}} for image in order.images
+    ]
+    return [{"type": "text", "text": order.prompt}, *pictures]
+
+
 def _base64(image: ImageInput) -> str:
     return base64.b64encode(image.data).decode("ascii")
 
@@ -242,8 +251,13 @@ def _file(stem: str, data: bytes) -> File:
     return (f"{stem}.{kind.removeprefix('image/')}", data, kind)
 
 
-VALUE_HOOKS: Mapping[str, Callable[[Order], Json]] = {"@size": _size, "@gemini_parts": _gemini_parts}
-"""`@size` is `WxH`; `@gemini_parts` is the text and then the pictures, as Google wants them."""
+VALUE_HOOKS: Mapping[str, Callable[[Order], Json]] = {
+    "@size": _size,
+    "@gemini_parts": _gemini_parts,
+    "@chat_parts": _chat_parts,
+}
+"""`@size` is `WxH`; `@gemini_parts` and `@chat_parts` are the text and then the pictures, as Google wants
+them, and as messages of chat completions hold them."""
 
 FILE_HOOKS: Mapping[str, Callable[[Order], list[File]]] = {
     "@files": _source_files,

@@ -21,6 +21,7 @@ _IN_BRACES = re.compile(r"\{([^{}]*)\}")
 _PHASES = ("submit", "poll", "result", "*")
 _FORMATS = ("png", "jpeg", "webp")
 _OUT_PATHS = (
+    "answer",
     "flagged",
     "seed",
     "revised_prompt",
@@ -128,7 +129,7 @@ def _check_url(where: str, template: str, known: set[str], problems: Problems) -
 
 
 def _check_out(out: Out, problems: Problems) -> None:
-    if not out.images:
+    if not out.images and not out.answer:
         problems.add("provider.out.images", "is missing: nothing says where the pictures are")
     _check_paths("provider.out.images", out.images, problems)
     for name in _OUT_PATHS:
@@ -268,7 +269,7 @@ def _check_shapes(where: str, model: Model, problems: Problems) -> None:
 
 def _check_tariff(where: str, model: Model, problems: Problems) -> None:
     tariff = model.tariff
-    counts = ("text_in", "image_in", "image_out")
+    counts = ("text_in", "image_in", "image_out", "all_in")
     for name, path in tariff.usage.items():
         if name not in counts:
             problems.unknown(f"{where}.usage", name, counts)
@@ -279,7 +280,8 @@ def _check_tariff(where: str, model: Model, problems: Problems) -> None:
         problems.add(where, "has a flat price and one by megapixels; a picture is billed in one way")
     if tariff.round_up_to <= 0:
         problems.add(f"{where}.round_up_to", "must be more than nothing")
-    if min(tariff.image_tokens, tariff.image_tokens_max, tariff.source_tokens) < 0:
+    tokens = (tariff.image_tokens, tariff.image_tokens_max, tariff.source_tokens, tariff.source_tokens_max)
+    if min(tokens) < 0:
         problems.add(where, "tokens are counted from 0")
     prices = (tariff.image, tariff.first_mp, tariff.image_out, tariff.unit_price)
     if any(price is not None for price in prices) and tariff.free:

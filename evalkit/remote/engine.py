@@ -184,7 +184,8 @@ class Engine:
             return ended(self.tools, Final(order, (reply,), watch), verdict)
         if pictures:
             return Answer(reply)
-        missing = "a job's id" if self.spec.mode == "async" else "a picture"
+        wanted = "an answer in it" if self.spec.out.answer else "a picture"
+        missing = "a job's id" if self.spec.mode == "async" else wanted
         message = f"the request was taken (status {reply.status}) without {missing}"
         return self._unknown(order, message, reply)
 

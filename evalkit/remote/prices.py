@@ -7,6 +7,7 @@ below what is expected. Which requests are made, and what a budget allows, is fo
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeGuard
@@ -143,11 +144,18 @@ def _worst(tariff: Tariff, order: Order) -> _Load:
     sources = [_megapixels(image.width, image.height, 10**6) for image in inputs]
     return _Load(
         text=len(_prompt(order).encode("utf-8", "surrogatepass")),
-        source=tariff.source_tokens * sum(sources),
+        source=_most_tokens(tariff, sources),
         image=max(tariff.image_tokens, tariff.image_tokens_max),
         megapixels=_made(order, 10**6, max(sources, default=0) + UNKNOWN_MEGAPIXELS),
         source_megapixels=sum(sources),
     )
+
+
+def _most_tokens(tariff: Tariff, megapixels: Sequence[int]) -> int:
+    """Tokens of sources of so many begun megapixels, at worst."""
+    if tariff.source_tokens_max:
+        return max(tariff.source_tokens, tariff.source_tokens_max) * len(megapixels)
+    return tariff.source_tokens * sum(megapixels)
 
 
 def _prompt(order: Order) -> str:
@@ -188,6 +196,8 @@ def _by_tokens(tariff: Tariff, order: Order, usage: Json) -> Decimal | None:
     if made is None or tariff.image_out is None:
         return None
     load = _expected(tariff, order)
+    if (together := _count(usage, tariff, "all_in")) is not None:
+        return (made * tariff.image_out + together * (tariff.text_in or 0)) / MILLION
     text, source = _count(usage, tariff, "text_in"), _count(usage, tariff, "image_in")
     return (
         made * tariff.image_out

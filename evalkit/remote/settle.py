@@ -18,7 +18,7 @@ from evalkit.remote.paths import find, places
 from evalkit.remote.prices import Usage, amount, charge
 from evalkit.remote.spec import Order, Spec
 from evalkit.remote.tools import Tools, Watch, first, whole_stay
-from evalkit.types import Delivered, Failed, Job, Json, Outcome, Picture, Price, Refused
+from evalkit.types import Delivered, Document, Failed, Job, Json, Outcome, Picture, Price, Refused
 
 COST = "reported_cost"
 """The fact of a job that holds what its acceptance said it costs, as text, in the provider's unit."""
@@ -50,7 +50,9 @@ class _Found:
 
 
 async def deliver(tools: Tools, final: Final) -> Outcome:
-    """The pictures of a job that is done."""
+    """The pictures of a job that is done, or its answer in words."""
+    if tools.spec.out.answer:
+        return _in_words(tools, final)
     found = _pictures_in(tools.spec, final)
     price = _charged(tools, final, found.given)
     if not found.usable:
@@ -69,6 +71,14 @@ async def deliver(tools: Tools, final: Final) -> Outcome:
         return Failed("expired", tools.text(problems[0].message), price)
     timings = final.watch.timings(tools.spec.out, final.replies)
     return Delivered(pictures, final.order.n, price, timings, _facts(tools, final, found))
+
+
+def _in_words(tools: Tools, final: Final) -> Delivered:
+    """The whole answer; the key is cut out of it already."""
+    price = _charged(tools, final, 1)
+    timings = final.watch.timings(tools.spec.out, final.replies)
+    document = Document(final.replies[0].text.encode("utf-8", "replace"))
+    return Delivered((document,), 1, price, timings, _facts(tools, final, _Found((), 0, 1)))
 
 
 def ended(tools: Tools, final: Final, verdict: Verdict) -> Refused | Failed:
@@ -99,7 +109,12 @@ def price_of_failure(tools: Tools, final: Final, kind: str) -> Price:
 
 
 def has_pictures(spec: Spec, reply: Reply) -> bool:
-    """Whether an answer holds a picture, or the empty place of one, or says that a filter took it."""
+    """Whether an answer holds what was asked for: a picture, the empty place of one, or words.
+
+    So does one that says that a filter took the picture.
+    """
+    if spec.out.answer:
+        return bool(find(reply.json, spec.out.answer))
     return bool(_values(spec, reply)) or any(_flags(spec, reply))
 
 

@@ -68,6 +68,8 @@ class Out:
     """
 
     images: tuple[str, ...] = ()
+    answer: str = ""
+    """Of models that answer in words: what every answer has. The whole answer is then what is delivered."""
     flagged: str = ""
     unsafe_when: bool = True
     seed: str = ""
@@ -114,9 +116,10 @@ class Tariff:
     """What a model costs, in US dollars, and where that was read.
 
     Per picture: `image` flat, or `first_mp` and `next_mp` by megapixels. Per million tokens: `text_in`,
-    `image_in`, `image_out`; `image_tokens` is what a picture is expected to take, `image_tokens_max` the
-    most, `source_tokens` what a source picture takes. The total of a request is rounded up to `round_up_to`.
-    `unit_price` is what one billable unit costs. `free` models cost nothing. All None: nobody knows.
+    `image_in`, `image_out`; `image_tokens` is what a picture (or an answer in words) is expected to take,
+    `image_tokens_max` the most, `source_tokens` what a source picture takes. The total of a request is
+    rounded up to `round_up_to`. `unit_price` is what one billable unit costs. `free` models cost nothing. All
+    None: nobody knows.
     """
 
     image: Decimal | None = None
@@ -128,11 +131,14 @@ class Tariff:
     image_tokens: int = 1024
     image_tokens_max: int = 0
     source_tokens: int = 1024
+    source_tokens_max: int = 0
+    """The most a source takes, whatever its size; 0: `source_tokens` for each begun megapixel."""
     unit_price: Decimal | None = None
     round_up_to: Decimal = Decimal("0.000001")
     free: bool = False
     usage: Mapping[str, str] = field(default_factory=dict)
-    """Which fields of the answer's usage object count `text_in`, `image_in` and `image_out` tokens."""
+    """Which fields of the answer's usage object count `text_in`, `image_in` and `image_out` tokens; `all_in`
+    counts prompt and sources together, at the price of `text_in`."""
     dated: str = ""
     source: str = ""
 

@@ -18,6 +18,7 @@ from evalkit.store import Journal, Record
 from evalkit.store.objects import ObjectStore
 from evalkit.types import (
     Delivered,
+    Document,
     Failed,
     Job,
     Json,
@@ -144,8 +145,10 @@ class Recorder:
             return Kept(Failed("no_image", "the provider answered without a picture", outcome.price))
         return Kept(outcome, stored)
 
-    def _keep_one(self, picture: Picture) -> StoredImage:
+    def _keep_one(self, picture: Picture | Document) -> StoredImage:
         sha = self.objects.put(picture.data)
+        if isinstance(picture, Document):
+            return StoredImage(sha, 0, 0, "json", len(picture.data))
         header = read_header(picture.data) if picture.whole else check(picture.data)
         return StoredImage(sha, header.width, header.height, header.format, len(picture.data))
 

@@ -8,10 +8,13 @@
     scores/<writer>.jsonl        metric values
     studies/<study>/study.json   what raters are asked, and about which pairs
     votes/<study>/<writer>.jsonl what they answered
+    judgements/<writer>.jsonl    pairs and anchors that a vision-language model has judged
+    judging/                     a workspace of its own, for the questions it was asked
     hooks/<provider>.jsonl       jobs that a webhook said have ended
     locks/                       one file per account at work
     rehearsal/                   a workspace of its own, for rehearsed runs
     evalkit.duckdb               derived; may be deleted at any time
+    cache/                       derived: embeddings of pictures; may be deleted at any time
     reports/
 
 The workspace knows paths and its own version; it does not read or write what is in the files.
@@ -86,12 +89,20 @@ class Workspace:
         return self.root / "votes"
 
     @property
+    def judgements(self) -> Path:
+        return self.root / "judgements"
+
+    @property
     def locks(self) -> Path:
         return self.root / "locks"
 
     @property
     def reports(self) -> Path:
         return self.root / "reports"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
 
     @property
     def database(self) -> Path:
