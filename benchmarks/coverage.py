@@ -1,6 +1,8 @@
-"""How often the 95 % intervals contain the truth, by simulation. Prints the tables of docs/statistics.md.
+"""How often the 95 % intervals contain the truth, by simulation. Prints the tables of the documentation.
 
-    python benchmarks/coverage.py [--simulations N] [--boards N]
+    python benchmarks/coverage.py [--simulations N] [--boards N] [--validity N]
+
+Its first two tables are in docs/statistics.md, the third is in docs/validity.md.
 
 Each scenario draws data whose true mean (or rating) is known, makes the interval, and counts. The naive
 intervals beside ours treat every value, or every vote, as independent.
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from scipy.stats import t
+from scipy.stats import norm, t
 
 from evalkit.preference import Votes, rate
 from evalkit.preference.bradley_terry import ELO_PER_LOGIT, fit
@@ -23,6 +25,8 @@ from evalkit.preference.intervals import spread_of
 from evalkit.preference.tally import tally
 from evalkit.stats import Resampling, cluster_bootstrap_mean
 from evalkit.stats.bootstrap import UNBOUNDED, Bounds
+from evalkit.stats.twoway import Ints
+from evalkit.stats.validity import Judgements, agreement, naive_interval
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, NDArray[np.int64], int], Floats]
@@ -163,10 +167,82 @@ def _single_votes(votes: Votes) -> Floats:
     return np.asarray(spread.reach(0.95) * np.sqrt(np.diag(spread.theta)) * ELO_PER_LOGIT)
 
 
+@dataclass(frozen=True)
+class Jury:
+    """A metric judged by votes. It agrees with a vote where a latent normal variable is above a threshold.
+
+    `by_prompt`, `by_pair` and `by_rater` are the parts of the latent variance that votes on one prompt, votes
+    on one pair, and votes of one rater share.
+    """
+
+    name: str
+    prompts: int
+    pairs: int
+    votes: int
+    raters: int
+    accuracy: float
+    by_prompt: float = 0.0
+    by_pair: float = 0.0
+    by_rater: float = 0.0
+
+
+JURIES = (
+    Jury("independent votes", 60, 5, 1, 200, 0.65),
+    Jury("prompts differ", 60, 5, 1, 200, 0.65, 0.3),
+    Jury("prompts differ, more votes", 60, 10, 1, 200, 0.65, 0.3),
+    Jury("prompts differ a lot", 60, 10, 1, 200, 0.65, 0.5),
+    Jury("few prompts", 20, 10, 1, 200, 0.65, 0.3),
+    Jury("nearly always right", 60, 10, 1, 200, 0.9, 0.3),
+    Jury("three votes on a pair", 60, 5, 3, 60, 0.65, 0.2, 0.2),
+    Jury("raters differ", 60, 10, 1, 30, 0.65, 0.0, 0.0, 0.1),
+    Jury("prompts and raters differ", 60, 10, 2, 20, 0.65, 0.2, 0.1, 0.1),
+    Jury("prompts and raters differ, few raters", 60, 10, 2, 6, 0.65, 0.2, 0.1, 0.1),
+)
+
+
+def draw_judgements(jury: Jury, rng: np.random.Generator) -> tuple[Judgements, Floats]:
+    """Votes, and the gaps of one metric whose true accuracy is `jury.accuracy`."""
+    pairs = jury.prompts * jury.pairs
+    pair = np.repeat(np.arange(pairs), jury.votes)
+    prompt = pair // jury.pairs
+    rater = _raters(jury, rng, pairs)
+    own = 1.0 - jury.by_prompt - jury.by_pair - jury.by_rater
+    latent = norm.ppf(jury.accuracy) + np.sqrt(own) * rng.normal(size=pair.size)
+    latent += np.sqrt(jury.by_prompt) * rng.normal(size=jury.prompts)[prompt]
+    latent += np.sqrt(jury.by_pair) * rng.normal(size=pairs)[pair]
+    latent += np.sqrt(jury.by_rater) * rng.normal(size=jury.raters)[rater]
+    side = rng.choice([-1.0, 1.0], size=pairs)
+    answer = np.where(latent > 0, side[pair], -side[pair]).astype(np.int64)
+    return Judgements(pair, prompt, rater, answer), side[:, None]
+
+
+def _raters(jury: Jury, rng: np.random.Generator, pairs: int) -> Ints:
+    """Different raters on each pair."""
+    start = rng.integers(jury.raters, size=(pairs, 1))
+    step = rng.integers(1, jury.raters // jury.votes + 1, size=(pairs, 1))
+    return np.asarray((start + step * np.arange(jury.votes)) % jury.raters).ravel()
+
+
+def validity_coverage(jury: Jury, simulations: int) -> tuple[float, float, float]:
+    """Coverage of the naive binomial interval, of one that knows prompts only, and of ours."""
+    rng, truth = np.random.default_rng(jury.prompts + jury.raters), jury.accuracy
+    inside = np.zeros(3)
+    for _ in range(simulations):
+        votes, gaps = draw_judgements(jury, rng)
+        alone = Judgements(votes.pair, votes.prompt, np.zeros_like(votes.rater), votes.answer)
+        ours, prompts = (agreement(v, gaps, np.zeros(1, dtype=np.int64)).accuracy[0] for v in (votes, alone))
+        ends = [naive_interval(ours.value or 0.0, votes.pair.size)]
+        ends += [(e.low or 0.0, e.high or 1.0) for e in (prompts, ours)]
+        inside += [low <= truth <= high for low, high in ends]
+    naive, by_prompt, two_way = (inside / simulations).tolist()
+    return naive, by_prompt, two_way
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulations", type=int, default=2000)
     parser.add_argument("--boards", type=int, default=300)
+    parser.add_argument("--validity", type=int, default=1000)
     arguments = parser.parse_args()
     print(f"Means, {arguments.simulations} simulations per cell: naive t / ours\n")
     sizes = (4, 8, 12, 30, 100)
@@ -181,6 +257,18 @@ def main() -> None:
         naive, ours = board_coverage(panel, arguments.boards)
         facts = f"{panel.name} | {panel.raters} | {panel.cases} | {panel.votes:,}"
         print(f"| {facts} | {naive:.3f} | {ours:.3f} |", flush=True)
+    print_validity(arguments.validity)
+
+
+def print_validity(simulations: int) -> None:
+    """The table of docs/validity.md."""
+    print(f"\nAccuracy of a metric, {simulations} studies per row\n")
+    print("| study | prompts | pairs each | votes each | raters | naive | prompts only | ours |")
+    print("| --- |" + " --- |" * 7)
+    for jury in JURIES:
+        naive, by_prompt, ours = validity_coverage(jury, simulations)
+        facts = f"{jury.name} | {jury.prompts} | {jury.pairs} | {jury.votes} | {jury.raters}"
+        print(f"| {facts} | {naive:.3f} | {by_prompt:.3f} | {ours:.3f} |", flush=True)
 
 
 if __name__ == "__main__":

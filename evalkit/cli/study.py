@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evalkit.cli.app import make_app
-from evalkit.cli.console import out, show_table
+from evalkit.cli.console import note, out, show_table
 from evalkit.cli.options import JsonOption, WorkspaceOption
 from evalkit.store import Workspace
+
+if TYPE_CHECKING:
+    from evalkit.study.define import Selection
+    from evalkit.types import Json
 
 app = make_app("Blind human studies.")
 
@@ -35,14 +39,25 @@ def new(
     suite: Annotated[list[str] | None, typer.Option("--suite", help="Only these suites of the run.")] = None,
     title: Annotated[str, typer.Option("--title", help="What raters read on top.")] = "",
     seed: Annotated[int, typer.Option("--seed", help="Of the order in which pairs are shown.")] = 0,
+    from_disagreements: Annotated[
+        int,
+        typer.Option(
+            "--from-disagreements",
+            min=0,
+            metavar="N",
+            help="A second look: only N pairs on which metrics and people disagree. No fair sample.",
+        ),
+    ] = 0,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Define a study; afterwards it never changes. Then: evalkit rate NAME."""
     from evalkit.study.define import StudyOptions, create_study
 
     opened = Workspace.open(workspace, create=False)
-    options = StudyOptions(system or None, criterion or None, suite or None, seed, title)
-    study = create_study(opened, name, opened.run_id(run), options)
+    chosen = opened.run_id(run)
+    selection = _second_look(opened, chosen, from_disagreements) if from_disagreements else None
+    options = StudyOptions(system or None, criterion or None, suite or None, seed, title, selection=selection)
+    study = create_study(opened, name, chosen, options)
     cases = len({(comparison.suite, comparison.case) for comparison in study.comparisons})
     out.print(
         f"study {study.study}: {len(study.comparisons)} comparisons of {len(study.systems)} systems "
@@ -50,6 +65,29 @@ def new(
         markup=False,
         soft_wrap=True,
     )
+
+
+def _second_look(workspace: Workspace, run: str, wanted: int) -> Selection:
+    """The head of the queue of disagreements. Raises `UsageError` if nothing waits there."""
+    from contextlib import closing
+
+    from evalkit.errors import UsageError
+    from evalkit.leaderboard import disagreements
+    from evalkit.study.define import Selection
+    from evalkit.warehouse import connect
+
+    with closing(connect(workspace)) as db:
+        found = disagreements(db, run, limit=wanted)
+    if not found:
+        raise UsageError(
+            f"in run {run} people oppose no metric where it is sure, and no score is in doubt",
+            "Ask about all pairs: leave out --from-disagreements. evalkit validity shows how metrics fare.",
+        )
+    if len(found) < wanted:
+        note(f"Only {len(found)} such pairs; all of them are in the study.")
+    opposed = sum(entry.why == "opposed" for entry in found)
+    facts: dict[str, Json] = {"opposed": opposed, "unreliable": len(found) - opposed}
+    return Selection("disagreements", tuple(entry.pair for entry in found), facts)
 
 
 @app.command()
@@ -70,7 +108,7 @@ def status(
     query = """
         SELECT s.study, s.run, len(s.systems) AS systems, s.comparisons, count(b.ballot) AS ballots,
             count(DISTINCT b.rater) AS raters, count(DISTINCT b.comparison) AS seen,
-            coalesce(s.simulated, false) AS simulated
+            coalesce(s.simulated, false) AS simulated, coalesce(s.selection, '') AS selection
         FROM studies s LEFT JOIN ballots b USING (study)
         WHERE s.study = coalesce(?, s.study)
         GROUP BY ALL ORDER BY s.study"""

@@ -40,6 +40,10 @@ GAP_NOTE = (
     "coverage differs by more than 2 percentage points between systems: "
     "these means are over different cases and cannot be compared as they stand"
 )
+STANDS_NOTE = (
+    "coverage differs by more than 2 percentage points between systems, "
+    "but no value of what is missing would change this place in the order"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,9 @@ class BoardRow:
     `estimate.n` and `estimate.n_expected` count cases; `n_scored` and `n_expected` count pictures
     (replicates). `headline` marks the one output its category is ordered by, `notable` those that their
     metrics call headlines. `coverage_gap` is true for every row of an output whose coverage differs between
-    systems.
+    systems. `possible` is where the mean could lie if all missing scores were at one end of the scale, None
+    at an end the scale does not have. `rank` is the place among the systems, 1 for the best; None where there
+    is no value or direction, and where a coverage gap could turn the order: see `ranked`.
     """
 
     category: str
@@ -69,6 +75,8 @@ class BoardRow:
     position: int
     coverage_gap: bool = False
     note: str = ""
+    possible: Bounds = (None, None)
+    rank: int | None = None
 
     @property
     def coverage(self) -> float:
@@ -108,6 +116,11 @@ class Headline:
     leader: BoardRow
     others: tuple[Behind, ...] = ()
 
+    @property
+    def refused(self) -> bool:
+        """Whether the first by its mean may not be called the first: missing scores could turn the order."""
+        return self.leader.rank is None and self.leader.better != "neither"
+
 
 def metric_board(
     db: DuckDBPyConnection,
@@ -123,20 +136,20 @@ def metric_board(
     groups: dict[tuple[str, str, str], list[BoardRow]] = {}
     for row in board:
         groups.setdefault((row.category, *row.key), []).append(row)
-    return tuple(row for group in groups.values() for row in _flagged(sorted(group, key=best_first)))
+    return tuple(row for group in groups.values() for row in ranked(_flagged(sorted(group, key=best_first))))
 
 
 def headline(
     db: DuckDBPyConnection, board: Sequence[BoardRow], run: str, category: str, seed: int = 0
 ) -> Headline | None:
     """The leader of a category by its headline output; None where nothing is scored."""
-    ranked = [r for r in board if r.category == category and r.headline and r.estimate.value is not None]
-    if not ranked:
+    scored = [r for r in board if r.category == category and r.headline and r.estimate.value is not None]
+    if not scored:
         return None
-    leader = ranked[0]
+    leader = scored[0]
     gaps = _differences(db, run, leader, seed)
     nothing = Estimate(None, note="no case that both have")
-    return Headline(category, leader, tuple(Behind(row, gaps.get(row.system, nothing)) for row in ranked[1:]))
+    return Headline(category, leader, tuple(Behind(row, gaps.get(row.system, nothing)) for row in scored[1:]))
 
 
 def best_first(row: BoardRow) -> tuple[bool, float, str]:
@@ -148,7 +161,7 @@ def best_first(row: BoardRow) -> tuple[bool, float, str]:
 
 def _row(values: tuple[Any, ...], resampling: Resampling) -> BoardRow:
     category, system, metric, output, label, better, unit, low, high, head, caveat = values[:11]
-    sums, counts, smallest, largest, cases, n_scored, n_expected, position = values[11:]
+    sums, counts, smallest, largest, cases, n_scored, n_expected, position, known, missing = values[11:]
     totals = _totals(sums, counts, smallest, largest)
     estimate = replace(_mean(totals, resampling, (low, high), (low, high)), n_expected=cases)
     return BoardRow(
@@ -167,7 +180,16 @@ def _row(values: tuple[Any, ...], resampling: Resampling) -> BoardRow:
         n_scored=n_scored,
         n_expected=n_expected,
         position=position or 0,
+        possible=_possible(known, missing, cases, (low, high)),
     )
+
+
+def _possible(known: float, missing: float, cases: int, bounds: Bounds) -> Bounds:
+    """The lowest and highest mean over all cases, whatever the scores are that are missing (Manski 1989)."""
+    if missing <= 1e-9:
+        return known / cases, known / cases
+    low, high = (None if end is None else (known + missing * end) / cases for end in bounds)
+    return low, high
 
 
 def _totals(
@@ -206,6 +228,34 @@ def _flagged(group: Sequence[BoardRow]) -> list[BoardRow]:
     if max(coverages) - min(coverages) <= MAX_GAP:
         return list(group)
     return [replace(row, coverage_gap=True, note=GAP_NOTE) for row in group]
+
+
+def ranked(group: Sequence[BoardRow]) -> list[BoardRow]:
+    """The rows of one output, best first, with their ranks.
+
+    Equal means share a rank. Where coverage differs, a row has a rank only if its `possible` means overlap
+    with those of no other row.
+    """
+    return [_with_rank(row, [other for other in group if other is not row]) for row in group]
+
+
+def _with_rank(row: BoardRow, others: Sequence[BoardRow]) -> BoardRow:
+    value = row.estimate.value
+    if value is None or row.better == "neither":
+        return row
+    if row.coverage_gap and not all(_apart(row.possible, other.possible) for other in others):
+        return row
+    sign = 1.0 if row.better == "higher" else -1.0
+    means = [other.estimate.value for other in others if other.estimate.value is not None]
+    rank = 1 + sum(sign * mean > sign * value for mean in means)
+    return replace(row, rank=rank, note=STANDS_NOTE if row.coverage_gap else row.note)
+
+
+def _apart(a: Bounds, b: Bounds) -> bool:
+    """Whether all of `a` lies below all of `b`, or above."""
+    below = a[1] is not None and b[0] is not None and a[1] < b[0]
+    above = a[0] is not None and b[1] is not None and a[0] > b[1]
+    return below or above
 
 
 def _differences(db: DuckDBPyConnection, run: str, leader: BoardRow, seed: int) -> dict[str, Estimate]:

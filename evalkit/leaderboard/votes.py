@@ -15,6 +15,11 @@ from evalkit.preference.board import DEFAULT
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+PICKED = (
+    "Not a fair sample: the pairs of this study were picked because a metric and people disagreed about "
+    "them, or a score was in doubt. The numbers say how this second look went, not which system is better."
+)
+
 
 def vote_board(
     db: DuckDBPyConnection, study: str, criterion: str, category: str | None = None, seed: int = 0
@@ -23,7 +28,13 @@ def vote_board(
     known = [str(name) for (name,) in db.execute("SELECT study FROM studies ORDER BY study").fetchall()]
     if study not in known:
         raise UnknownName("study", study, known)
-    return rate(votes_of(db, study, criterion, category), replace(DEFAULT, seed=seed))
+    board = rate(votes_of(db, study, criterion, category), replace(DEFAULT, seed=seed))
+    return replace(board, caveats=(PICKED, *board.caveats)) if _picked(db, study) else board
+
+
+def _picked(db: DuckDBPyConnection, study: str) -> bool:
+    """Whether the pairs of a study were chosen for what was already known of them."""
+    return db.execute("SELECT selection FROM studies WHERE study = ?", [study]).fetchone() != (None,)
 
 
 def votes_of(db: DuckDBPyConnection, study: str, criterion: str, category: str | None = None) -> Votes:

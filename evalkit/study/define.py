@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from evalkit.clock import now
@@ -19,17 +19,30 @@ from evalkit.ids import canonical, digest
 from evalkit.store import Workspace, exclusive, write_atomically
 from evalkit.study.criteria import choose_criteria
 from evalkit.study.sources import CaseKey, ShownRun, finished_trials, read_run
-from evalkit.types import Comparison, Criterion, Generation
+from evalkit.types import Comparison, Criterion, Generation, Json
 
 FORMAT = 1
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Pairs of pictures that were picked for a reason, so that votes on them are no fair sample of a run.
+
+    `rule` is one word for how, `facts` what else is worth knowing of it. Each pair names two trials.
+    """
+
+    rule: str
+    pairs: tuple[tuple[str, str], ...]
+    facts: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StudyOptions:
     """What a study is about. None means everything: all systems, criteria and suites of the run.
 
-    `simulated` marks every vote of the study as not given by people.
+    `simulated` marks every vote of the study as not given by people. `selection` asks for some pairs of
+    pictures only, and stays with the study.
     """
 
     systems: Sequence[str] | None = None
@@ -38,11 +51,12 @@ class StudyOptions:
     seed: int = 0
     title: str = ""
     simulated: bool = False
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StudyDefinition:
-    """A study as `study.json` tells it."""
+    """A study as `study.json` tells it. `selection` is None where every pair could be asked."""
 
     study: str
     created: str
@@ -54,6 +68,7 @@ class StudyDefinition:
     seed: int = 0
     simulated: bool = False
     sampling: str = "balanced"
+    selection: Mapping[str, Json] | None = None
 
 
 def create_study(
@@ -103,7 +118,7 @@ def _define(workspace: Workspace, name: str, plan: ShownRun, options: StudyOptio
     systems = _systems(plan, options.systems)
     suites = _suites(plan, options.suites)
     pictured = {t: g for t, g in finished_trials(workspace).items() if _has_picture(workspace, g)}
-    comparisons = tuple(_comparisons(plan, systems, suites, pictured))
+    comparisons = _selected(_comparisons(plan, systems, suites, pictured), options.selection)
     if not comparisons:
         raise _nothing_to_compare(plan, systems)
     tasks = {plan.cases[c.suite, c.case].task for c in comparisons}
@@ -117,7 +132,20 @@ def _define(workspace: Workspace, name: str, plan: ShownRun, options: StudyOptio
         comparisons=comparisons,
         seed=options.seed,
         simulated=options.simulated,
+        selection=_told(options.selection),
     )
+
+
+def _selected(comparisons: Iterator[Comparison], selection: Selection | None) -> tuple[Comparison, ...]:
+    if selection is None:
+        return tuple(comparisons)
+    wanted = {frozenset(pair) for pair in selection.pairs}
+    return tuple(c for c in comparisons if frozenset((c.trial_a, c.trial_b)) in wanted)
+
+
+def _told(selection: Selection | None) -> dict[str, Json] | None:
+    """What the study's file says of it; which pairs they are is in the comparisons."""
+    return None if selection is None else {"rule": selection.rule, **selection.facts}
 
 
 def _systems(plan: ShownRun, wanted: Sequence[str] | None) -> tuple[str, ...]:
@@ -200,6 +228,7 @@ def _parsed(raw: dict[str, Any]) -> StudyDefinition:
         seed=raw["seed"],
         simulated=raw["simulated"],
         sampling=raw["sampling"],
+        selection=raw.get("selection"),
     )
 
 

@@ -89,7 +89,7 @@ class SampleDb:
 
     def trial(self, suite: str, case: str, system: str, replicate: int = 0, **outcome: Any) -> str:
         """Plan a trial and, unless `status` is None, end it. Returns its id."""
-        trial = hashlib.sha256(f"{suite}/{case}/{system}/{replicate}".encode()).hexdigest()
+        trial = self.trial_id(suite, case, system, replicate)
         self.row(
             "trials", run=self.run, trial=trial, suite=suite, case=case, system=system, replicate=replicate
         )
@@ -113,6 +113,9 @@ class SampleDb:
             )
         return trial
 
+    def trial_id(self, suite: str, case: str, system: str, replicate: int = 0) -> str:
+        return hashlib.sha256(f"{suite}/{case}/{system}/{replicate}".encode()).hexdigest()
+
     def step(self, trial: str, event: str, attempt: int = 1, usd: str | None = None) -> None:
         """One step of an attempt, as a journal tells it: intent, accepted or rejected."""
         self.row("attempts", trial=trial, run=self.run, attempt=attempt, event=event, t=T0, usd=usd)
@@ -134,7 +137,14 @@ class SampleDb:
         self.row("metric_outputs", run=self.run, metric=metric, output=output, **{**base, **shape, **columns})
 
     def score(
-        self, trial: str, metric: str, output: str, value: float | None, reason: str | None = None
+        self,
+        trial: str,
+        metric: str,
+        output: str,
+        value: float | None,
+        reason: str | None = None,
+        flag: str | None = None,
+        detail: str = "",
     ) -> None:
         self.row(
             "score_rows",
@@ -147,6 +157,8 @@ class SampleDb:
             output=output,
             value=value,
             reason=reason,
+            flag=flag,
+            detail=detail,
             t=T0,
         )
 
@@ -164,8 +176,12 @@ class SampleDb:
     def vote(
         self, study: str, ballot: str, sides: tuple[str, str], where: tuple[str, str], **answers: str
     ) -> None:
-        """One ballot: `where` is (suite, case), `answers` are criterion=answer; so may be rater=name."""
+        """One ballot: `where` is (suite, case), `answers` are criterion=answer; so may be rater=name.
+
+        simulated="yes" marks it.
+        """
         rater = answers.pop("rater", "r1")
+        simulated = answers.pop("simulated", "") == "yes"
         self.row(
             "ballot_rows",
             study=study,
@@ -176,8 +192,10 @@ class SampleDb:
             rater=rater,
             left_system=sides[0],
             right_system=sides[1],
+            left_trial=self.trial_id(*where, sides[0]),
+            right_trial=self.trial_id(*where, sides[1]),
             t=T0 + timedelta(seconds=len(ballot)),
-            simulated=False,
+            simulated=simulated,
         )
         for criterion, answer in answers.items():
             self.row("vote_rows", study=study, ballot=ballot, criterion=criterion, answer=answer, t=T0)
