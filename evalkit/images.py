@@ -111,11 +111,11 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _to_8bit(image: Image.Image) -> Image.Image:
-    """16-bit and float pictures are scaled by their own maximum."""
-    if image.mode not in ("I", "F", "I;16", "I;16B", "I;16L"):
+    """16-bit pictures by their full scale; those of 32 bits or floats, which have none, by their maximum."""
+    if image.mode not in ("I", "F", "I;16", "I;16B", "I;16L", "I;16N"):
         return image
     values = np.asarray(image, dtype=np.float64)
-    top = float(values.max(initial=0.0))
+    top = 65535.0 if image.mode.startswith("I;16") else float(values.max(initial=0.0))
     scaled = values * (255.0 / top) if top > 0 else values
     return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
 

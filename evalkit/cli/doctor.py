@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 import evalkit
 from evalkit.cli.app import make_app
 from evalkit.cli.console import show_table
-from evalkit.cli.options import JsonOption, WorkspaceOption
+from evalkit.cli.options import JsonOption, WorkersOption, WorkspaceOption
 from evalkit.errors import EvalkitError
 from evalkit.metrics.base import Metric
 from evalkit.store import Workspace
@@ -26,8 +27,30 @@ PACKAGES = ("torch", "open_clip_torch", "lpips", "rapidocr", "duckdb", "streamli
 
 
 @app.command()
-def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Check packages, models, suites, workspace and disk; exits with 3 if something is broken."""
+def doctor(
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Show graded faults to every metric: what does it notice?")
+    ] = False,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", "-m", help="With --calibrate: only these.")
+    ] = None,
+    count: Annotated[
+        int, typer.Option("--count", min=5, max=40, help="With --calibrate: drawings of each kind.")
+    ] = 10,
+    workers: WorkersOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check packages, models, suites, workspace and disk; exits with 3 if something is broken.
+
+    With --calibrate it draws pictures with known faults of graded strength and tells what each metric
+    notices, and from which strength on; that takes some minutes. It exits with 3 if a metric misses what it
+    must see.
+    """
+    if calibrate:
+        from evalkit.cli.calibration import run_calibration
+
+        run_calibration(metrics, count, workers, as_json)
     rows = [*_installation(), *_models(), *_suites(), *_workspace(workspace)]
     show_table("evalkit doctor", rows, as_json=as_json)
     raise typer.Exit(3 if any(row["state"] == "broken" for row in rows) else 0)

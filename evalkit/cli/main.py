@@ -24,11 +24,14 @@ COMMANDS = {
     "run": "Run suites on systems; the same command continues a run.",
     "fakes": "Serve fake providers on this machine, to rehearse a run for nothing.",
     "score": "Add or refresh automatic scores; finished ones cost nothing.",
+    "refusals": "How often prompts are refused, and what changed since another run.",
+    "judge": "Let a vision-language model judge a run, within a budget.",
     "report": "Write one self-contained HTML report.",
     "serve-webhooks": "Receive webhooks of providers, so that runs ask sooner.",
     "study": "Define a blind human study over a run.",
     "rate": "Start the rater app of a study.",
     "votes": "Simulate votes through the same service raters use.",
+    "validity": "Do the metrics agree with people? Accuracy on votes, with chance and ceiling.",
     "sql": "Query the results with SQL, also while a run is going on.",
     "db": "Build the DuckDB database from the facts.",
     "weights": "List, fetch and verify model files.",
@@ -65,8 +68,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Guide: docs/user-guide.md. Exit codes: 0 done, 2 wrong usage or input, 3 finished with failures, "
-    "5 budget reached, 130 interrupted (run the same command again).",
+    epilog="Guide: docs/user-guide.md. Exit codes: 0 done, 1 a gate failed, 2 wrong usage or input, "
+    "3 finished with failures, 4 inconclusive, 5 budget reached, 130 interrupted (run the same command again).",
 )
 
 

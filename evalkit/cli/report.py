@@ -31,12 +31,22 @@ def report(
     definition: Annotated[
         str, typer.Option("--definition", help="Which sections: a bundled definition or a .toml of yours.")
     ] = "default",
+    include_restricted: Annotated[
+        bool,
+        typer.Option(
+            "--include-restricted",
+            help="Show prompts and pictures whose licence keeps them from being passed on. For your own use.",
+        ),
+    ] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Write a report of a run: leaderboards, votes, pictures, coverage, methods."""
     opened = Workspace.open(workspace, create=False)
     with TerminalProgress() as progress:
-        path = write_report(opened, opened.run_id(run), output, study, definition, progress)
+        name = opened.run_id(run)
+        path = write_report(
+            opened, name, output, study, definition, progress, include_restricted=include_restricted
+        )
     out.print(str(path), markup=False, soft_wrap=True)
 
 
@@ -47,6 +57,8 @@ def write_report(
     studies: list[str] | None = None,
     definition: str = "default",
     progress: Progress | None = None,
+    *,
+    include_restricted: bool = False,
 ) -> Path:
     """Bring the database up to date, write the report and return its path."""
     from evalkit.report.build import Inputs, build_report
@@ -66,7 +78,8 @@ def write_report(
         bars.advance("report")
 
     with closing(connect(workspace)) as db:
-        inputs = Inputs(db, workspace.objects.get, load_definition(definition), run, studies)
+        shape, read = load_definition(definition), workspace.objects.get
+        inputs = Inputs(db, read, shape, run, studies, include_restricted=include_restricted)
         made = build_report(inputs, target, told)
     bars.finish("report")
     if made.left_out:

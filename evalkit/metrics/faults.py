@@ -101,7 +101,7 @@ class Faults(Metric):
     outputs = (
         Output("fault", "Any fault of the provider", "lower", "", 0, 1, headline=True),
         *(
-            Output(f"fault_{kind}", label, "lower", "", 0, 1, frozenset() if kind in _OF_ANY else _SOURCE)
+            Output(f"fault_{kind}", label, "neither", "", 0, 1, frozenset() if kind in _OF_ANY else _SOURCE)
             for kind, label in FAULTS.items()
         ),
     )

@@ -16,8 +16,8 @@ from evalkit.metrics.base import Metric
 from evalkit.plugins import find_classes
 
 GROUP = "evalkit.metrics"
-DEFAULT_METRICS = "clip,lpips,ocr,pixels"
-DEMO_METRICS = "clip[model=mini],lpips[trunk=mini],ocr,pixels"
+DEFAULT_METRICS = "clip,edit,lpips,ocr,pixels,faults,delivery,product"
+DEMO_METRICS = "clip[model=mini],edit[model=mini],lpips[trunk=mini],ocr,pixels,faults,delivery"
 
 
 @functools.cache

@@ -31,6 +31,7 @@ class Inputs:
     """What a report is made of. `run` None is the newest run; `studies` None is every study of it with votes.
 
     `read_object` gives a stored picture's bytes by sha256. `now` is printed as the time of making.
+    `include_restricted` shows what a licence keeps from being passed on, for one's own use.
     """
 
     db: DuckDBPyConnection
@@ -39,6 +40,7 @@ class Inputs:
     run: str | None = None
     studies: Sequence[str] | None = None
     now: datetime | None = None
+    include_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ def _context(inputs: Inputs) -> Context:
     run = newest_run(inputs.db, inputs.run)
     studies = find_studies(inputs.db, run, inputs.studies)
     now = inputs.now or datetime.now(UTC)
-    return Context(inputs.db, inputs.read_object, run, studies, now, inputs.definition.seed)
+    seed, whole = inputs.definition.seed, inputs.include_restricted
+    return Context(inputs.db, inputs.read_object, run, studies, now, seed, whole)
 
 
 def _results(context: Context, definition: Definition, parts: Sequence[Part]) -> str:

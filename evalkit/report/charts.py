@@ -25,6 +25,7 @@ GAP = 28
 COLUMNS = 3
 NAMES = 200
 PLANE = (350, 210)
+SQUARE = (350, 290)
 LETTER = 6.1
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
@@ -33,7 +34,8 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 class Panel:
     """One column of a forest plot: estimates by system, on one scale, which starts at 0 if `zero`.
 
-    `reference` is drawn as a line.
+    `reference` is drawn as a line. `domain` fixes the scale. Where rows are no systems, `shade` is the system
+    whose colour all of them have.
     """
 
     title: str
@@ -42,6 +44,8 @@ class Panel:
     reference: float | None = None
     percent: bool = False
     zero: bool = False
+    shade: str | None = None
+    domain: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,9 @@ def _panel(
     room = _names_width(order) if names else 0
     y = alt.Y("system:N", sort=list(order), axis=_names_axis(room))
     x, colour = _scale(panel), _colour(colours, order)
+    if panel.shade is not None:
+        # A scale would be shared with the other panels, and with it the first one's colour.
+        colour = alt.ColorValue(placeholder(f"s{colours.get(panel.shade, 0)}"))
     bars = base.mark_rule(strokeWidth=2.5, opacity=0.55, strokeCap="round")
     dots = base.mark_circle(size=85, opacity=1)
     gaps = base.mark_text(align="left", x=4, color=placeholder("muted"), fontSize=11, text="no value")
@@ -173,6 +180,8 @@ def _scale(panel: Panel) -> alt.X:
 
     form = "~%" if panel.percent else ".4~r"
     axis = alt.Axis(title=None, tickCount=4, format=form, labelFlush=False, labelOverlap="greedy")
+    if panel.domain is not None:
+        return alt.X("low:Q", axis=axis, scale=alt.Scale(domain=list(panel.domain), nice=False))
     return alt.X("low:Q", axis=axis, scale=alt.Scale(zero=panel.zero, nice=True, padding=8))
 
 
@@ -184,7 +193,7 @@ def _row(system: str, estimate: Estimate | None) -> dict[str, Any]:
     return {"system": system, "value": estimate.value, "low": low, "high": high}
 
 
-def _colour(colours: Mapping[str, int], systems: Sequence[str]) -> alt.Color:
+def _colour(colours: Mapping[str, int], systems: Sequence[str]) -> alt.Color | alt.ColorValue:
     import altair as alt
 
     shades = [placeholder(f"s{colours.get(system, 0)}") for system in systems]
@@ -225,3 +234,70 @@ def _config() -> dict[str, Any]:
         "title": title | subtitle,
         "axis": axis | axis_title,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Tradeoff:
+    """Systems by two numbers, both with intervals, more being better on both. `front`: the Pareto front."""
+
+    title: str
+    x_title: str
+    y_title: str
+    points: Mapping[str, tuple[Estimate, Estimate]]
+    front: tuple[str, ...] = ()
+
+
+def tradeoffs(planes: Sequence[Tradeoff], colours: Mapping[str, int], label: str) -> Markup:
+    """Each system as a dot with its intervals and its name, ringed if on the front; two planes to a line."""
+    return _drawn([_tradeoff(plane, colours) for plane in planes], 2, label)
+
+
+def _tradeoff(plane: Tradeoff, colours: Mapping[str, int]) -> alt.LayerChart:
+    import altair as alt
+
+    across = {system: _row(system, x) for system, (x, _) in plane.points.items()}
+    right = max(row["high"] for row in across.values())
+    left = min(row["low"] for row in across.values())
+    span = (right - left) or 1.0
+    rows = [
+        {
+            **_row(system, y),
+            **{f"x_{key}": across[system][key] for key in ("value", "low", "high")},
+            "front": system in plane.front,
+            "before": _is_tight(system, (across[system]["value"] - left) / span),
+        }
+        for system, (_, y) in plane.points.items()
+    ]
+    base = alt.Chart(alt.InlineData(values=_apart(rows, span)), width=SQUARE[0], height=SQUARE[1])
+    axis, room = alt.Axis(tickCount=4), alt.Scale(zero=False, padding=14)
+    x, y = (
+        alt.X("x_value:Q", title=plane.x_title, axis=axis, scale=room),
+        alt.Y("value:Q", title=None, axis=axis, scale=room),
+    )
+    colour = _colour(colours, list(plane.points))
+    bars = base.mark_rule(strokeWidth=2.2, opacity=0.4, strokeCap="round")
+    names = {"baseline": "middle", "color": placeholder("ink"), "fontSize": 11.5}
+    text = {"x": x, "y": alt.Y("label:Q"), "text": "system:N"}
+    ring = base.mark_point(size=210, strokeWidth=1.6, filled=False, opacity=1, color=placeholder("ink"))
+    return alt.layer(
+        bars.encode(x=alt.X("x_low:Q"), x2="x_high:Q", y=y, color=colour),
+        bars.encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
+        base.mark_circle(size=85, opacity=1).encode(x=x, y=y, color=colour),
+        ring.transform_filter("datum.front").encode(x=x, y=y),
+        base.mark_text(align="left", dx=11, **names).transform_filter("!datum.before").encode(**text),
+        base.mark_text(align="right", dx=-11, **names).transform_filter("datum.before").encode(**text),
+        title=alt.Title(plane.title, subtitle=plane.y_title),
+    )
+
+
+def _apart(rows: Sequence[dict[str, Any]], across: float) -> list[dict[str, Any]]:
+    """Rows with the height of their name: the dot's, or below the names of dots that are near it."""
+    line = (max(row["high"] for row in rows) - min(row["low"] for row in rows)) * 19 / SQUARE[1]
+    placed: list[dict[str, Any]] = []
+    for row in sorted(rows, key=lambda row: -row["value"]):
+        near = [one["label"] for one in placed if abs(one["x_value"] - row["x_value"]) < 0.6 * across]
+        label = row["value"]
+        while any(abs(label - taken) < line * 0.999 for taken in near):
+            label -= line / 4
+        placed.append({**row, "label": label})
+    return placed

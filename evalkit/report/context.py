@@ -26,8 +26,12 @@ from evalkit.leaderboard import (
     reliability_board,
     vote_board,
 )
+from evalkit.leaderboard.disagreements import Disagreement, queue
+from evalkit.leaderboard.evidence import Evidence, read_evidence
 from evalkit.leaderboard.query import statement
+from evalkit.leaderboard.validity import ValidityBoard, judged
 from evalkit.preference import PreferenceBoard
+from evalkit.stats.bootstrap import Resampling
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -56,7 +60,10 @@ class SystemInfo:
 
 @dataclass(frozen=True, slots=True)
 class StudyInfo:
-    """A human study. `simulated` is true if it says so or if any of its votes was."""
+    """A human study. `simulated` is true if it says so or if any of its votes was.
+
+    `selection` says by which rule its pairs were picked; empty where it is a fair sample of the run.
+    """
 
     study: str
     title: str
@@ -64,11 +71,15 @@ class StudyInfo:
     questions: Mapping[str, tuple[str, ...]]
     ballots: int
     raters: int
+    selection: str = ""
 
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a section may use. `read_object` turns a sha256 into the bytes of a picture."""
+    """Everything a section may use. `read_object` turns a sha256 into the bytes of a picture.
+
+    `include_restricted`: show prompts and pictures although their licence keeps them from being passed on.
+    """
 
     db: DuckDBPyConnection
     read_object: Callable[[str], bytes]
@@ -76,6 +87,7 @@ class Context:
     studies: tuple[StudyInfo, ...]
     now: datetime
     seed: int = 0
+    include_restricted: bool = False
 
     def rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
         """All rows of one of the report's own `.sql` files, as dictionaries."""
@@ -116,6 +128,16 @@ class Context:
     def categories(self) -> tuple[str, ...]:
         """The categories of the run, in the order of its cases."""
         return tuple(str(row["category"]) for row in self.rows("categories", run=self.run))
+
+    @cached_property
+    def restricted(self) -> tuple[str, ...]:
+        """The suites of the run whose licence keeps prompts and pictures from being passed on."""
+        rows = self.rows("suites", run=self.run)
+        return tuple(str(row["suite"]) for row in rows if not row["redistributable"])
+
+    def withholds(self, suite: str) -> bool:
+        """Whether the prompts and source pictures of `suite` must stay out of this report."""
+        return suite in self.restricted and not self.include_restricted
 
     @cached_property
     def asked(self) -> tuple[dict[str, Any], ...]:
@@ -168,6 +190,21 @@ class Context:
         """The same over all categories, one row per system."""
         return self._in_order(latency_board(self.db, self.run, whole=True))
 
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Votes and scores of the same pictures. Studies whose pairs were picked are not in it."""
+        fair = [study.study for study in self.studies if not study.selection]
+        return read_evidence(self.db, self.board, self.run, fair)
+
+    @cached_property
+    def validity(self) -> ValidityBoard:
+        """Whether the metrics agree with people: every output, category and criterion."""
+        return judged(self.board, self.evidence, Resampling(seed=self.seed))
+
+    def disagreements(self, limit: int) -> tuple[Disagreement, ...]:
+        """Pairs for a second look: metric and people disagree, or a score is flagged."""
+        return queue(self.db, self.run, self.board, self.evidence, self.validity, limit)
+
     def votes(self, study: str, criterion: str, category: str | None = None) -> PreferenceBoard:
         """The rated votes of a study on one criterion."""
         if category is None:
@@ -194,7 +231,7 @@ def find_studies(db: DuckDBPyConnection, run: str, names: Sequence[str] | None) 
     """The named studies, or all of the run; only such as have votes. Raises `UnknownName`."""
     wanted = list(names) if names is not None else None
     found = db.execute(statement("studies", _SQL), {"run": run, "names": wanted}).fetchall()
-    studies = tuple(_study(*row) for row in found)
+    studies = tuple(_study(row) for row in found)
     known = {study.study for study in studies}
     for name in wanted or ():
         if name not in known:
@@ -203,10 +240,9 @@ def find_studies(db: DuckDBPyConnection, run: str, names: Sequence[str] | None) 
     return studies
 
 
-def _study(
-    study: str, title: str, simulated: bool, asked: Sequence[tuple[str, str]], ballots: int, raters: int
-) -> StudyInfo:
+def _study(row: Sequence[Any]) -> StudyInfo:
+    study, title, simulated, asked, ballots, raters, selection = row
     questions: dict[str, tuple[str, ...]] = {}
     for criterion, question in asked:
         questions[criterion] = (*questions.get(criterion, ()), question)
-    return StudyInfo(study, title or study, simulated, questions, ballots, raters)
+    return StudyInfo(study, title or study, simulated, questions, ballots, raters, selection)

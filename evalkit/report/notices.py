@@ -7,7 +7,14 @@ from evalkit.report.context import Context
 
 def notices(context: Context) -> tuple[str, ...]:
     """One sentence per kind of thing that is not what it may look like."""
-    said = (_rehearsed(context), _suites(context), _systems(context), _votes(context), _versions(context))
+    said = (
+        _rehearsed(context),
+        _suites(context),
+        _restricted(context),
+        _systems(context),
+        _votes(context),
+        _versions(context),
+    )
     return tuple(text for text in said if text)
 
 
@@ -46,6 +53,20 @@ def _versions(context: Context) -> str:
 def _suites(context: Context) -> str:
     names = [row["suite"] for row in context.rows("suites", run=context.run) if row["synthetic"]]
     return f"Synthetic suites: {', '.join(names)}. Their prompts are made by a grammar." if names else ""
+
+
+def _restricted(context: Context) -> str:
+    names = ", ".join(context.restricted)
+    if not names:
+        return ""
+    if context.include_restricted:
+        return (
+            f"For your own use only: the licence of {names} does not let prompts and pictures be passed on."
+        )
+    return (
+        f"Not everything may be passed on: the licence of {names} does not allow it, so prompts, expected "
+        "texts, source pictures and edits of them are left out. The numbers count them."
+    )
 
 
 def _systems(context: Context) -> str:

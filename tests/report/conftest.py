@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evalkit.report import Report, build_report
+from evalkit.report import Context, Report, build_report
 
 if TYPE_CHECKING:
     from reportscenario import Scenario
@@ -27,6 +27,15 @@ def report(made: Scenario, tmp_path_factory: pytest.TempPathFactory) -> Report:
     from reportscenario import inputs_of
 
     return build_report(inputs_of(made), tmp_path_factory.mktemp("report") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def context(made: Scenario) -> Context:
+    from reportscenario import inputs_of
+
+    from evalkit.report.build import _context
+
+    return _context(inputs_of(made))
 
 
 @pytest.fixture(scope="session")

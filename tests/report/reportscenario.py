@@ -89,6 +89,11 @@ def _frame(sample: SampleDb) -> None:
     source = {"better": "lower", "low": 0, "needs": ["mask"]}
     sample.metric("lpips", "lpips_out", label="Perceptual distance outside the mask", headline=True, **source)
     sample.metric("pixels", "de00_out", label="Colour difference outside the mask", unit="ΔE00", **source)
+    masked = {"better": "higher", "low": -1, "high": 1, "needs": ["mask"]}
+    sample.metric("pixels", "ssim_out_registered", label="SSIM outside the mask", position=1, **masked)
+    sample.metric("edit", "clip_dir", label="Edit direction (CLIP)", **masked)
+    fault = {"better": "lower", "low": 0, "high": 1, "needs": ["mask"]}
+    sample.metric("faults", "fault", label="Any fault of the provider", **fault)
 
 
 def _case(made: Scenario, category: str, i: int, prompt: str, photo: Image.Image) -> None:
@@ -140,6 +145,11 @@ def _trial(
     if category == "edit-preservation":
         made.sample.score(trial, "lpips", "lpips_out", max(0.001, 0.35 * (1 - skill) + luck / 2))
         made.sample.score(trial, "pixels", "de00_out", max(0.01, 8 * (1 - skill) + 10 * luck))
+        made.sample.score(trial, "pixels", "ssim_out_registered", min(1.0, 0.7 + 0.3 * skill + luck / 3))
+        made.sample.score(trial, "edit", "clip_dir", 0.1 + 0.2 * skill + luck / 2)
+        spoilt = luck > 0.05
+        evidence = "mask_ignored: 12.0% of the protected part changed" if spoilt else ""
+        made.sample.score(trial, "faults", "fault", float(spoilt), detail=evidence)
 
 
 def _votes(sample: SampleDb, cases: int, rng: np.random.Generator, simulated: bool) -> None:

@@ -99,14 +99,14 @@ def test_what_is_not_real_is_said_at_the_top(html: str) -> None:
 
 
 def test_simulated_votes_are_marked_in_chart_and_tables(html: str) -> None:
-    votes = html[html.index('id="votes"') : html.index('id="gallery"')]
+    votes = html[html.index('id="votes"') : html.index('id="validity"')]
     assert len(re.findall(r"<caption>\w+ \(simulated\)", votes)) == len(re.findall("<caption>", votes))
     assert "Alignment (simulated)</text>" in votes
 
 
 def test_charts_take_their_colours_from_the_page(html: str) -> None:
     charts = re.findall(r"<svg.*?</svg>", html, re.S)
-    assert all(re.search(r"var\(--s\d\)", chart) for chart in charts)
+    assert all(re.search(r"var\(--(s\d|ink)\)", chart) for chart in charts)
     assert not re.search(r"#0[12]0[0-9a-f]{3}", "".join(charts))
     assert max(map(len, charts)) < 80_000
 
@@ -172,7 +172,7 @@ def test_a_run_with_nothing_done_still_makes_a_report(tmp_path: Path) -> None:
     made = build_report(inputs, tmp_path / "r.html")
     text = made.path.read_text("utf-8")
     assert "Nothing is scored here yet." in text
-    assert made.left_out == ("leaderboard", "votes", "cost")
+    assert made.left_out == ("leaderboard", "votes", "validity", "refusals", "cost")
     assert "planned" in text
 
 

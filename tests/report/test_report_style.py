@@ -31,6 +31,7 @@ def test_text_is_readable(theme: dict[str, str]) -> None:
         assert contrast(theme[name], theme["paper"]) >= 4.5, name
         assert contrast(theme[name], theme["card"]) >= 4.5, name
     assert contrast(theme["warn"], theme["warnbg"]) >= 4.5
+    assert contrast(theme["good"], theme["goodbg"]) >= 4.5
     assert contrast(theme["ink"], theme["warnbg"]) >= 4.5
 
 

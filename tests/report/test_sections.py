@@ -16,10 +16,8 @@ from evalkit.report.page import TEMPLATES
 from evalkit.report.sections import _bundled, builder
 from evalkit.report.sections.gallery import _chosen, _columns
 
-
-@pytest.fixture(scope="module")
-def context(made: Scenario) -> Context:
-    return _context(inputs_of(made))
+WHERE_THERE_IS_A_SUITE_FOR_IT = {"refusals"}
+"""Sections that the sample scenario has no cases for; each has tests of its own."""
 
 
 def bare() -> Context:
@@ -30,7 +28,7 @@ def bare() -> Context:
     return _context(Inputs(sample.db, lambda digest: b"", Definition("R", ()), now=NOW))
 
 
-@pytest.mark.parametrize("name", _bundled())
+@pytest.mark.parametrize("name", sorted(set(_bundled()) - WHERE_THERE_IS_A_SUITE_FOR_IT))
 def test_every_section_has_a_template_and_json_results(name: str, context: Context) -> None:
     section = builder(name, None)(context, {})
     assert section is not None
@@ -46,7 +44,7 @@ def test_every_section_survives_an_empty_run(name: str) -> None:
 
 
 def test_a_section_alone_makes_a_page(made: Scenario, tmp_path: Path) -> None:
-    for name in _bundled():
+    for name in set(_bundled()) - WHERE_THERE_IS_A_SUITE_FOR_IT:
         report = build_report(inputs_of(made, Definition("R", (name,))), tmp_path / f"{name}.html")
         assert f'<section id="{name}"' in report.path.read_text("utf-8")
 

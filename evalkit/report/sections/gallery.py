@@ -13,6 +13,7 @@ from evalkit.report.pictures import Thumbnail, thumbnail
 from evalkit.report.sections import Section
 
 Key = tuple[str, str]
+WITHHELD = Thumbnail(None, problem="left out: licence")
 MAX_SCORES = 3
 MAX_COLUMNS = 6
 
@@ -86,9 +87,10 @@ class _Facts:
     def case(self, category: str, key: Key, why: str) -> dict[str, Any]:
         """One case with its source, its prompt and a tile per system."""
         text = self.texts[key]
+        withheld = self.context.withholds(key[0])
         source = self._source(text)
         tiles = [
-            self._tile(category, self.tiles[*key, system.name])
+            self._tile(category, self.tiles[*key, system.name], withheld and source is not None)
             for system in self.context.systems
             if (*key, system.name) in self.tiles
         ]
@@ -97,7 +99,8 @@ class _Facts:
             "shape": _shape(tiles),
             "columns": _columns(len(tiles) + bool(source)),
         }
-        return {"key": "/".join(key), "text": text, "why": why, "source": source, "tiles": tiles, **look}
+        told = {"key": "/".join(key), "text": text, "why": why, "withheld": withheld}
+        return {**told, "source": source, "tiles": tiles, **look}
 
     def _scores(self, trials: Sequence[str]) -> dict[tuple[str, str, str], dict[str, Any]]:
         outputs = {f"{r.metric}/{r.output}" for rows in self.outputs.values() for r, _ in rows}
@@ -107,6 +110,8 @@ class _Facts:
     def _source(self, text: Mapping[str, Any]) -> Thumbnail | None:
         if text["source_sha"] is None:
             return None
+        if self.context.withholds(text["suite"]):
+            return WITHHELD
         return thumbnail(self.context.read_object, text["source_sha"], text["mask_sha"])
 
     def _thumbnail(self, image: str | None) -> Thumbnail:
@@ -115,12 +120,13 @@ class _Facts:
             self.made[image] = thumbnail(self.context.read_object, image)
         return self.made[image]
 
-    def _tile(self, category: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _tile(self, category: str, row: Mapping[str, Any], withheld: bool) -> dict[str, Any]:
+        """One system's picture. An edit shows most of its source, and is withheld with it."""
         scores = [
             (output, decimals, self.scores.get((row["trial"], output.metric, output.output)))
             for output, decimals in self.outputs[category]
         ]
-        picture = self._thumbnail(row["image"])
+        picture = WITHHELD if withheld else self._thumbnail(row["image"])
         return {"row": row, "picture": picture, "scores": [score for score in scores if score[2] is not None]}
 
 

@@ -17,7 +17,8 @@ def build(context: Context, options: Mapping[str, Any]) -> Section | None:
     """Always there: even a run without scores has something to say about what is missing."""
     del options
     findings = [_finding(context, category) for category in context.categories]
-    verdicts = [verdict for study in context.studies for verdict in _verdicts(context, study)]
+    fair = [study for study in context.studies if not study.selection]
+    verdicts = [verdict for study in fair for verdict in _verdicts(context, study)]
     counts = context.rows("counts", run=context.run)
     data = {"findings": findings, "verdicts": verdicts, "counts": counts}
     return Section("Summary", data, {"findings": [_for_machines(f) for f in findings], "trials": counts})
@@ -34,13 +35,17 @@ def _finding(context: Context, category: str) -> dict[str, Any]:
     gap = second.difference
     return {
         **told,
-        "outcome": {None: "unknown", True: "clear", False: "open"}[second.decided],
+        "outcome": "refused" if lead.refused else _outcome(second.decided),
         "second": second.row,
         "gap": gap,
         "gap_decimals": decimals_for([gap]),
         "decimals": max(decimals_for([lead.leader.estimate, second.row.estimate]), decimals_for([gap])),
         "level": [behind.row.system for behind in lead.others if behind.decided is False],
     }
+
+
+def _outcome(decided: bool | None) -> str:
+    return {None: "unknown", True: "clear", False: "open"}[decided]
 
 
 def _remark(context: Context, leader: BoardRow) -> tuple[str, int, int] | None:
