@@ -35,7 +35,7 @@ from evalkit.metrics.base import Subject
 from evalkit.metrics.delivery import Delivery
 from evalkit.metrics.faults import FAULTS as CLASSES
 from evalkit.metrics.faults import Faults, fault_of
-from evalkit.metrics.pairs import Pair, pair
+from evalkit.metrics.overlay.pairs import Pair, pair
 from evalkit.metrics.pixels import Pixels, values
 from evalkit.studio import distort
 from evalkit.types import Case
@@ -143,7 +143,7 @@ def changes(count: int) -> None:
 
 
 def _overlap(edit: Edit, image: RGB) -> float:
-    from evalkit.metrics.geometry import resize_mask
+    from evalkit.metrics.overlay.geometry import resize_mask
 
     both = pair(subject(edit, image, masked=False))
     assert isinstance(both, Pair)

@@ -11,7 +11,8 @@ from evalkit.cli.console import TerminalProgress, out, show_table
 from evalkit.cli.options import JsonOption
 from evalkit.errors import WeightsMissing
 from evalkit.weights import store
-from evalkit.weights.registry import entries
+from evalkit.weights.openclip import pulled
+from evalkit.weights.registry import Entry, entries
 
 app = make_app("Model files that metrics need.")
 
@@ -22,18 +23,23 @@ def list_(as_json: JsonOption = False) -> None:
     rows = [
         {
             "name": name,
-            "MB": entry.megabytes,
+            "MB": entry.megabytes or None,
             "here": _here(name),
             "licence": entry.licence,
             "for": entry.purpose,
         }
-        for name, entry in entries().items()
+        for name, entry in _shown().items()
     ]
     show_table("Weights", rows, as_json=as_json, right=("MB",))
 
 
 @app.command()
-def pull(names: Annotated[list[str], typer.Argument(help="Names from: evalkit weights list")]) -> None:
+def pull(
+    names: Annotated[
+        list[str],
+        typer.Argument(help="From: evalkit weights list; or clip:MODEL:TAG by open_clip's names."),
+    ],
+) -> None:
     """Fetch model files, continuing a cut-off download, and check them."""
     for name in names:
         with TerminalProgress() as progress:
@@ -46,9 +52,14 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="[default: all that are here]")] = None,
 ) -> None:
     """Read model files byte by byte and compare their digests."""
-    for name in names or [name for name in entries() if _here(name)]:
+    for name in names or [name for name in _shown() if _here(name)]:
         found = store.verify(name)
         out.print(f"{name}: {found.sha256} ({found.trust})", markup=False, soft_wrap=True)
+
+
+def _shown() -> dict[str, Entry]:
+    """Every model of the registry, and what else was fetched to this machine."""
+    return {**entries(), **{entry.name: entry for entry in pulled()}}
 
 
 def _here(name: str) -> str:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.images import Header
+from evalkit.metrics.networks.torchrun import Resources
 from evalkit.types import Case, Json, Value
 
-Need = Literal["prompt", "source", "mask", "expected_text", "captions", "t2i"]
+Need = Literal["prompt", "source", "mask", "expected_text", "captions", "t2i", "questions"]
 RGB = NDArray[np.uint8]
 Bits = NDArray[np.bool_]
 
@@ -74,6 +75,8 @@ class Metric:
     `options` are the bracketed settings of `name[key=value]`, checked against `defaults` by the registry.
     `bench` names work that metrics share, such as laying an edit over its source: metrics of one bench see
     the same picture one after the other in one process. `reads_asked` says that `Subject.asked` matters.
+    `has_model` says that a torch model does the work: where there is a GPU, one process has all of those.
+    `resources` is set by whoever runs the metric and never changes a number.
     """
 
     name: ClassVar[str]
@@ -83,6 +86,8 @@ class Metric:
     defaults: ClassVar[Mapping[str, str]] = {}
     bench: ClassVar[str] = ""
     reads_asked: ClassVar[bool] = False
+    has_model: ClassVar[bool] = False
+    resources: Resources = Resources()
 
     def __init__(self, options: Mapping[str, str] | None = None) -> None:
         self.options: dict[str, str] = {**self.defaults, **(options or {})}

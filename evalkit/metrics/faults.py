@@ -19,12 +19,12 @@ import numpy as np
 
 from evalkit.metrics.asked import asked_aspect, asked_format, asked_size
 from evalkit.metrics.base import RGB, Bits, Metric, Need, Output, Subject
-from evalkit.metrics.changes import find_changes
-from evalkit.metrics.geometry import grey, resize_mask
-from evalkit.metrics.pairs import BENCH, Pair, Unusable, dilate, erode, pair
-from evalkit.metrics.preservation import Measures, Tone, kept_region, measures, toned_like
-from evalkit.metrics.registration import stretch
-from evalkit.metrics.similarity import WINDOW, ssim_map
+from evalkit.metrics.overlay.changes import find_changes
+from evalkit.metrics.overlay.geometry import grey, resize_mask
+from evalkit.metrics.overlay.pairs import BENCH, Pair, Unusable, dilate, erode, pair
+from evalkit.metrics.overlay.preservation import Measures, Tone, kept_region, measures, toned_like
+from evalkit.metrics.overlay.registration import stretch
+from evalkit.metrics.overlay.similarity import WINDOW, ssim_map
 from evalkit.types import Case, Value
 
 FAULTS: Mapping[str, str] = {

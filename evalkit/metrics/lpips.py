@@ -1,80 +1,123 @@
 """How different two pictures look: LPIPS v0.1 of the edit against its source, whole and outside the mask.
 
-The network and its calibrated heads are the lpips package's own; the trunk's weights come from our store.
-`trunk=mini` is an LPIPS-like distance over the mini CLIP's stages, without calibrated heads.
+The metric lays pictures over each other and averages maps; what sees is in `evalkit.metrics.networks.perceivers`. The
+registered numbers compare the edit after it was laid exactly over its source, so a picture that only moved
+is not called different.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import warnings
+import contextlib
+import hashlib
+import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import compress
 from typing import Any
 
-from evalkit.errors import UnknownName, UsageError, WeightsMissing
-from evalkit.ids import digest
+import numpy as np
+from numpy.typing import NDArray
+
+from evalkit.errors import UnknownName, UsageError
+from evalkit.images import ImageProblem
 from evalkit.metrics.base import RGB, Bits, Metric, Need, Output, Subject
-from evalkit.metrics.pairs import Pair, Unusable, erode, pair, resize, resize_mask
-from evalkit.metrics.torchrun import device, inference
+from evalkit.metrics.networks.perceivers import (
+    TRUNKS,
+    Perceiver,
+    distance_map,
+    joined,
+    load,
+    split,
+    trunk_digest,
+)
+from evalkit.metrics.networks.pipeline import ahead
+from evalkit.metrics.networks.torchrun import checked_precision
+from evalkit.metrics.overlay.pairs import BENCH, Pair, Unusable, erode, pair, resize, resize_mask
 from evalkit.types import Json, Value
-from evalkit.weights import store
-from evalkit.weights.digests import digest_of_file
-from evalkit.weights.mini_model import MINI_CAVEAT, load_mini, mini_digest, trunk
+from evalkit.weights.mini_model import MINI_CAVEAT
 
 MARGIN = 16
 """Pixels around the mask that are left out: a network sees beyond the point it is asked about."""
 
 _SMALLEST = 32
-_TRUNKS = ("alex", "squeeze", "vgg", "mini")
 _SOURCE: frozenset[Need] = frozenset({"source"})
 _MASKED: frozenset[Need] = frozenset({"source", "mask"})
+Placed = tuple[int, Mapping[str, Value]]
+"""The position of a subject, and what it scored."""
+
+_laying = threading.Lock()
+"""Pairs are laid by one thread at a time, as the metrics of a bench share the latest ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Perceiver:
-    """A network that sees. `features` turns 1 x 3 x H x W in [-1, 1] into one tensor per layer, each of unit
-    length along its channels; `weigh` turns the squared difference of layer k into 1 x 1 x h x w.
+class Laid:
+    """A pair at the size at which it is compared (H x W x 3 uint8), and where (H x W).
+
+    `registered` is `image` itself where registration did not help. `outside` and `outside_registered` are the
+    pixels whose distance counts, or the reason why there are none. `source_key` names the source's content.
     """
 
-    features: Callable[[Any], list[Any]]
-    weigh: Callable[[int, Any], Any]
+    source: RGB
+    image: RGB
+    registered: RGB
+    outside: Bits | str
+    outside_registered: Bits | str
+    source_key: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.image.shape
+
+    @property
+    def moved(self) -> bool:
+        return self.registered is not self.image
 
 
 class Lpips(Metric):
     """LPIPS distance, 0 for identical pictures; lower is closer.
 
-    Options: `trunk` is alex, squeeze, vgg or mini; `long_side` is what the longer side is reduced to.
-    `perceiver` puts a ready network in place of a named one.
+    Options: `trunk` is alex, squeeze, vgg or mini; `long_side` is what the longer side is reduced to;
+    `precision` is fp32, bf16 or fp16. `perceiver` puts a ready network in place of a named one.
     """
 
     name = "lpips"
-    version = "1"
+    version = "2"
     summary = "Perceptual distance to the source"
-    defaults = {"trunk": "alex", "long_side": "512"}
+    defaults = {"trunk": "alex", "long_side": "512", "precision": "fp32"}
     outputs = (
         Output("lpips", "Perceptual distance, whole picture", "lower", "", 0, None, _SOURCE),
         Output(
             "lpips_out", "Perceptual distance outside the mask", "lower", "", 0, None, _MASKED, headline=True
         ),
+        Output(
+            "lpips_out_registered",
+            "Perceptual distance outside the mask, registered",
+            "lower",
+            "",
+            0,
+            None,
+            _MASKED,
+        ),
     )
+    bench = BENCH
+    has_model = True
 
     def __init__(
         self, options: Mapping[str, str] | None = None, *, perceiver: Perceiver | None = None
     ) -> None:
         super().__init__(options)
-        if self.options["trunk"] not in _TRUNKS:
-            raise UnknownName("trunk of lpips", self.options["trunk"], _TRUNKS)
+        if self.options["trunk"] not in TRUNKS:
+            raise UnknownName("trunk of lpips", self.options["trunk"], TRUNKS)
+        checked_precision(self.options["precision"])
         self._long_side = _pixels(self.options["long_side"])
         self.options["long_side"] = str(self._long_side)
         self._perceiver = perceiver
-        self._sources: OrderedDict[tuple[str, tuple[int, ...]], list[Any]] = OrderedDict()
+        self._sources: OrderedDict[str, list[Any]] = OrderedDict()
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """Trunk and size, and the margin around the mask."""
+        """Trunk, size and precision, and the margin around the mask."""
         return {**self.options, "margin": MARGIN}
 
     @property
@@ -84,171 +127,154 @@ class Lpips(Metric):
 
     def weights_digest(self) -> str | None:
         """sha256 over trunk and heads. Raises `WeightsMissing`."""
-        if self.options["trunk"] == "mini":
-            return mini_digest()
-        name = self.options["trunk"]
-        return digest([store.digest(f"lpips-{name}"), digest_of_file(_heads(name))])
+        return trunk_digest(self.options["trunk"])
 
     def score(self, subjects: Sequence[Subject]) -> list[Mapping[str, Value]]:
         """One mapping per subject. Raises `WeightsMissing`."""
-        return [self._score(subject) for subject in subjects]
+        size = max(1, self.resources.batch // self._loaded().appetite)
+        values: list[Mapping[str, Value]] = [{}] * len(subjects)
+        for batch in _batches(ahead(self._lay, subjects, self.resources.threads, 2 * size), size):
+            for number, found in self._values_of(batch):
+                values[number] = found
+        return values
 
-    def _score(self, subject: Subject) -> Mapping[str, Value]:
-        both = pair(subject)
+    def _values_of(self, batch: Sequence[tuple[int, Laid | str]]) -> Iterator[Placed]:
+        """Positions and values; pairs of a batch are of one size."""
+        yield from ((n, self.missing(reason)) for n, reason in batch if isinstance(reason, str))
+        laid = [(n, one) for n, one in batch if isinstance(one, Laid)]
+        if laid:
+            found = self._values([one for _, one in laid])
+            yield from zip([n for n, _ in laid], found, strict=True)
+
+    def _lay(self, subject: Subject) -> Laid | str:
+        """The subject's pair, ready to be compared, or why it cannot be; runs ahead of the network."""
+        if self.resources.threads > 1:
+            _decode(subject)
+        with _laying:
+            both = pair(subject)
         if isinstance(both, Unusable):
-            return self.missing(both.reason)
-        both = reduced(both, self._long_side)
-        if min(both.image.shape[:2]) < _SMALLEST:
-            return self.missing("too_small")
-        whole, outside = self._distances(both, subject.source_sha)
-        return {"lpips": Value(whole), "lpips_out": outside}
+            return both.reason
+        laid = reduced(both, self._long_side)
+        return laid if min(laid.shape[:2]) >= _SMALLEST else "too_small"
 
-    def _distances(self, both: Pair, source_sha: str | None) -> tuple[float, Value]:
+    def _values(self, batch: Sequence[Laid]) -> list[Mapping[str, Value]]:
+        """For pairs of one size. Registered pictures go through the network only where they differ."""
+        moved = [laid for laid in batch if laid.moved]
+        distances = self._distances(
+            [(laid, laid.image) for laid in batch] + [(laid, laid.registered) for laid in moved]
+        )
+        registered = dict(zip(map(id, moved), distances[len(batch) :], strict=True))
+        return [
+            {
+                "lpips": Value(plain.whole),
+                "lpips_out": plain.over(laid.outside),
+                "lpips_out_registered": registered.get(id(laid), plain).over(laid.outside_registered),
+            }
+            for laid, plain in zip(batch, distances[: len(batch)], strict=True)
+        ]
+
+    def _distances(self, pairs: Sequence[tuple[Laid, RGB]]) -> list[_Distance]:
+        """Of every picture to its source; to itself it is 0, whatever rounding would make of it."""
+        other = [not np.array_equal(laid.source, picture) for laid, picture in pairs]
+        found = iter(self._between(list(compress(pairs, other))))
+        nothing = _Distance(0.0, np.zeros(pairs[0][0].shape[:2], np.float32))
+        return [next(found) if differs else nothing for differs in other]
+
+    def _between(self, pairs: Sequence[tuple[Laid, RGB]]) -> list[_Distance]:
+        if not pairs:
+            return []
         perceiver = self._loaded()
-        with inference():
-            seen = perceiver.features(to_tensor(both.image))
-            layers = layer_distances(perceiver, self._source_features(both.source, source_sha), seen)
-            whole = float(sum(layer.mean() for layer in layers))
-            if both.inside is None:
-                return whole, Value(None, "no_mask")
-            return whole, _outside(layers, both.inside)
+        seen = perceiver.see([picture for _, picture in pairs])
+        sources = self._source_layers([laid for laid, _ in pairs])
+        layers = perceiver.differences(sources, seen)
+        wanted = any(not isinstance(laid.outside, str) for laid, _ in pairs)
+        maps = distance_map(layers, *pairs[0][0].shape[:2]).cpu().numpy() if wanted else None
+        wholes = sum(layer.mean(dim=(1, 2, 3)) for layer in layers).tolist()
+        return [_Distance(whole, None if maps is None else maps[n]) for n, whole in enumerate(wholes)]
 
-    def _source_features(self, source: RGB, sha: str | None) -> list[Any]:
-        """Remembered for the two latest sources: several systems edit the same one in a row."""
-        key = (sha or "", source.shape)
-        if sha and key in self._sources:
-            return self._sources[key]
-        features = self._loaded().features(to_tensor(source))
-        if sha:
-            self._sources[key] = features
-            while len(self._sources) > 2:
-                self._sources.popitem(last=False)
-        return features
+    def _source_layers(self, batch: Sequence[Laid]) -> list[Any]:
+        """What the network sees in each source; the two latest are kept, as systems edit the same one."""
+        perceiver, kept = self._loaded(), self._sources
+        new = {laid.source_key: laid.source for laid in batch if laid.source_key not in kept}
+        if new:
+            kept.update(zip(new, split(perceiver.see(list(new.values()))), strict=True))
+        keys = [laid.source_key for laid in batch]
+        layers = joined([kept[key] for key in keys])
+        for key in keys:
+            kept.move_to_end(key)
+        while len(kept) > 2:
+            kept.popitem(last=False)
+        return layers
 
     def _loaded(self) -> Perceiver:
         if self._perceiver is None:
-            name = self.options["trunk"]
-            self._perceiver = mini_perceiver() if name == "mini" else lpips_perceiver(load_lpips(name))
+            self._perceiver = load(self.options["trunk"], self.options["precision"], self.resources.device)
         return self._perceiver
 
 
-def reduced(both: Pair, long_side: int) -> Pair:
+@dataclass(frozen=True, slots=True)
+class _Distance:
+    """Of one pair: its mean, and the map it is the mean of (H x W), where one was asked for."""
+
+    whole: float
+    map: NDArray[np.float32] | None
+
+    def over(self, region: Bits | str) -> Value:
+        """The mean over a region, or the reason why there is none."""
+        if isinstance(region, str) or self.map is None:
+            return Value(None, region if isinstance(region, str) else "no_mask")
+        return Value(float(self.map[region].mean(dtype="float64")))
+
+
+def _decode(subject: Subject) -> None:
+    """What several threads can do at once, before one of them has its turn."""
+    with contextlib.suppress(ImageProblem):
+        _ = subject.image, subject.load_source()
+
+
+def reduced(both: Pair, long_side: int) -> Laid:
     """The pair with its longer side at most `long_side` px, shape kept; never enlarged."""
     height, width = both.image.shape[:2]
-    scale = long_side / max(height, width)
-    if scale >= 1:
-        return both
+    scale = min(1.0, long_side / max(height, width))
     grid = (max(1, round(height * scale)), max(1, round(width * scale)))
-    inside = None if both.inside is None else resize_mask(both.inside, grid)
-    return Pair(resize(both.source, grid), resize(both.image, grid), inside, both.size_ratio)
+    source, image = resize(both.source, grid), resize(both.image, grid)
+    outside = _outside(both.inside, None, grid)
+    if both.registered is both.image:
+        return Laid(source, image, image, outside, outside, _key(source))
+    registered = resize(both.registered, grid)
+    return Laid(source, image, registered, outside, _outside(both.inside, both.valid, grid), _key(source))
 
 
-def layer_distances(perceiver: Perceiver, first: Sequence[Any], second: Sequence[Any]) -> list[Any]:
-    """One 1 x 1 x h x w map per layer; LPIPS is the sum of their means."""
-    pairs = zip(first, second, strict=True)
-    return [perceiver.weigh(k, (one - other) ** 2) for k, (one, other) in enumerate(pairs)]
+def _outside(inside: Bits | None, valid: Bits | None, grid: tuple[int, int]) -> Bits | str:
+    """Far enough outside the edit region and within what is `valid`, on `grid`; or why that is nowhere."""
+    if inside is None:
+        return "no_mask"
+    outside = ~resize_mask(inside, grid)
+    if not outside.any():
+        return "no_outside"
+    if valid is not None:
+        outside &= resize_mask(valid, grid)
+    kept = erode(outside, MARGIN)
+    return kept if kept.any() else "thin_outside"
 
 
-def distance_map(layers: Sequence[Any], height: int, width: int) -> Any:
-    """The layers enlarged bilinearly and added up: H x W, as lpips does with `spatial=True`."""
-    from torch.nn.functional import interpolate
-
-    enlarged = (interpolate(one, (height, width), mode="bilinear", align_corners=False) for one in layers)
-    total: Any = sum(enlarged)
-    return total[0, 0]
+def _key(picture: RGB) -> str:
+    return hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest()
 
 
-def to_tensor(image: RGB) -> Any:
-    """H x W x 3 uint8 as 1 x 3 x H x W float32 in [-1, 1] on the device."""
-    import torch
-
-    pixels = torch.from_numpy(image.copy()).to(device()).permute(2, 0, 1)[None]
-    return pixels.float() / 127.5 - 1
-
-
-def load_lpips(name: str) -> Any:
-    """The lpips package's network with trunk weights from our store. Raises `WeightsMissing`."""
-    import torch
-
-    path = store.locate(f"lpips-{name}")
-    network = blank_lpips(name)
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    network.net.load_state_dict(trunk_state(network.net, state))
-    return network.to(device())
-
-
-def blank_lpips(name: str) -> Any:
-    """The network with its calibrated heads and a random trunk; asks for no download."""
-    from evalkit.weights.torchguard import import_lpips
-
-    package = import_lpips()
-    with warnings.catch_warnings():
-        # torchvision warns about the spelling of an argument that the lpips package passes
-        warnings.simplefilter("ignore", UserWarning)
-        return package.LPIPS(net=name, pnet_rand=True, verbose=False).eval()
-
-
-def trunk_state(net: Any, state: Mapping[str, Any]) -> dict[str, Any]:
-    """torchvision's `features.<i>.*` under the names the lpips package gives them, `slice<k>.<i>.*`.
-
-    Every tensor of the trunk must be found: loading what happens to match would compare other networks.
-    """
-    names: dict[str, str] = {}
-    for slice_name, part in net.named_children():
-        names.update({index: slice_name for index, _ in part.named_children()})
-    features = {key.split(".", 1)[1]: value for key, value in state.items() if key.startswith("features.")}
-    return {f"{names[key.split('.')[0]]}.{key}": value for key, value in features.items()}
-
-
-def lpips_perceiver(network: Any) -> Perceiver:
-    """The parts of an lpips network, so that map and scalar come from one pass."""
-    from evalkit.weights.torchguard import import_lpips
-
-    normalise = import_lpips().normalize_tensor
-
-    def features(x: Any) -> list[Any]:
-        return [normalise(layer) for layer in network.net(network.scaling_layer(x))]
-
-    return Perceiver(features, lambda k, squared: network.lins[k](squared))
-
-
-def mini_perceiver() -> Perceiver:
-    """LPIPS-like: squared distance of unit vectors at each stage of the mini CLIP, averaged over stages."""
-    import torch
-
-    model = load_mini(device()).model
-    stages = [stage for _, stage in trunk(model)]
-    about = model.visual.preprocess_cfg
-    mean, std = (torch.tensor(about[key], device=device()).view(1, 3, 1, 1) for key in ("mean", "std"))
-
-    def features(x: Any) -> list[Any]:
-        layers, x = [], ((x + 1) / 2 - mean) / std
-        for stage in stages:
-            x = stage(x)
-            layers.append(x / (x.norm(dim=1, keepdim=True) + 1e-10))
-        return layers
-
-    return Perceiver(features, lambda _, squared: squared.sum(dim=1, keepdim=True) / len(stages))
-
-
-def _outside(layers: Sequence[Any], inside: Bits) -> Value:
-    if inside.all():
-        return Value(None, "no_outside")
-    kept = erode(~inside, MARGIN)
-    if not kept.any():
-        return Value(None, "thin_outside")
-    values = distance_map(layers, *inside.shape).cpu().numpy()[kept]
-    return Value(float(values.mean(dtype="float64")))
-
-
-def _heads(name: str) -> Path:
-    found = importlib.util.find_spec("lpips")
-    folder = Path(found.origin).parent if found and found.origin else Path("lpips")
-    path = folder / "weights" / "v0.1" / f"{name}.pth"
-    if not path.is_file():
-        hint = 'They come with the wheel: pip install --force-reinstall "lpips>=0.1.4,<0.2"'
-        raise WeightsMissing(f"the LPIPS heads for {name} are missing", hint)
-    return path
+def _batches(
+    laid: Iterator[Laid | str], size: int
+) -> Iterator[list[tuple[int, Laid]] | list[tuple[int, str]]]:
+    """Positions and pairs of one shape, at most `size` at a time; a reason comes by itself."""
+    waiting: dict[tuple[int, ...], list[tuple[int, Laid]]] = {}
+    for number, one in enumerate(laid):
+        if isinstance(one, str):
+            yield [(number, one)]
+            continue
+        waiting.setdefault(one.shape, []).append((number, one))
+        if len(waiting[one.shape]) == size:
+            yield waiting.pop(one.shape)
+    yield from waiting.values()
 
 
 def _pixels(text: str) -> int:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from evalkit.metrics.base import RGB, Bits, Metric, Need, Output, Subject
-from evalkit.metrics.pairs import BENCH, Pair, Unusable, pair
-from evalkit.metrics.preservation import Measures, Nearness, Tone, measures
-from evalkit.metrics.similarity import PSNR_CAP
+from evalkit.metrics.overlay.pairs import BENCH, Pair, Unusable, pair
+from evalkit.metrics.overlay.preservation import Measures, Nearness, Tone, measures
+from evalkit.metrics.overlay.similarity import PSNR_CAP
 from evalkit.types import Case, Value
 
 OVERREACH = 2.0

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from evalkit.errors import InvalidInput, StorageError, WeightsMissing
 from evalkit.progress import SILENT, Progress
 from evalkit.store.disk import write_atomically
+from evalkit.types import Json
 from evalkit.weights import hub
 from evalkit.weights.digests import digest_of_file, hash_file
 from evalkit.weights.places import is_chosen, is_offline, torch_cache, weights_dir
@@ -41,11 +42,11 @@ class Verified:
 def locate(name: str) -> Path:
     """The file of model `name`. Raises `WeightsMissing` with the command that fetches it."""
     wanted = entry(name)
-    for place in _places(wanted):
-        if place.is_file():
+    for place in (place for variant in wanted.variants for place in _places(variant)):
+        if place.is_file() and all((place.parent / other).is_file() for other in wanted.beside):
             return place
-    message = f"the model {name} is not on this machine ({wanted.megabytes} MB)"
-    raise WeightsMissing(message, f"evalkit weights pull {name}")
+    size = f" ({wanted.megabytes} MB)" if wanted.size else ""
+    raise WeightsMissing(f"the model {name} is not on this machine{size}", f"evalkit weights pull {name}")
 
 
 def digest(name: str) -> str:
@@ -85,8 +86,11 @@ def pull(name: str, progress: Progress = SILENT) -> Path:
         digest(name)
     except WeightsMissing:
         _refuse_offline(wanted)
+        wanted = _as_published(wanted)
         _refuse_if_too_big(wanted)
         progress.note(f"{name}: {wanted.megabytes} MB from {wanted.origin} ({wanted.licence})")
+        for other in wanted.beside:
+            _fetch(replace(wanted, file=other), progress)
         _accept(wanted, _fetch(wanted, progress))
     return locate(name)
 
@@ -105,13 +109,25 @@ def _places(wanted: Entry) -> Iterator[Path]:
 
 def _own_place(wanted: Entry) -> Path:
     """Files of a hub repository have names like model.bin, so each gets a folder."""
-    folder = weights_dir() / wanted.name if wanted.repo else weights_dir()
+    folder = weights_dir() / wanted.slug if wanted.repo else weights_dir()
     return folder / wanted.file
+
+
+def _as_published(wanted: Entry) -> Entry:
+    """The entry with what only the hub knows: which file it is, its size, its sha256."""
+    if not wanted.repo or wanted.sha256:
+        return wanted
+    for variant in wanted.variants:
+        facts = hub.published(variant)
+        if facts is not None:
+            return replace(variant, size=facts.size or wanted.size, sha256=facts.sha256 or "")
+    hint = "Does the repository hold an open_clip checkpoint, and do you have access to it?"
+    raise InvalidInput(f"{wanted.origin} has no file {wanted.file}", hint)
 
 
 def _fetch(wanted: Entry, progress: Progress) -> Path:
     if wanted.repo:
-        return hub.download(wanted, weights_dir() / wanted.name if is_chosen() else None)
+        return hub.download(wanted, weights_dir() / wanted.slug if is_chosen() else None)
     from evalkit.weights.download import fetch  # httpx is for those who download
 
     target = _own_place(wanted)
@@ -122,14 +138,16 @@ def _fetch(wanted: Entry, progress: Progress) -> Path:
 def _accept(wanted: Entry, path: Path) -> None:
     """Keep the file only if its digest is the published one; write the digest down."""
     found = hash_file(path)
-    expected = wanted.sha256 or (hub.published_sha256(wanted) if wanted.repo else None)
-    if expected and found != expected:
+    if wanted.sha256 and found != wanted.sha256:
         hub.remove(path)
         hint = f"The file was removed. Try again: evalkit weights pull {wanted.name}"
         raise InvalidInput(
-            f"what came for {wanted.name} is another file: sha256 {found}, not {expected}", hint
+            f"what came for {wanted.name} is another file: sha256 {found}, not {wanted.sha256}", hint
         )
-    record = {"sha256": found, "size": path.stat().st_size, "origin": wanted.origin}
+    record: dict[str, Json] = {"sha256": found, "size": path.stat().st_size, "origin": wanted.origin}
+    if wanted.model:
+        record |= {"model": wanted.model, "pretrained": wanted.pretrained, "repo": wanted.repo}
+        record |= {"file": wanted.file, "beside": list(wanted.beside)}
     write_atomically(_lock(wanted), json.dumps(record, indent=1).encode())
 
 
@@ -144,7 +162,7 @@ def _expected(wanted: Entry) -> tuple[str | None, Trust]:
 
 
 def _lock(wanted: Entry) -> Path:
-    return weights_dir() / f"{wanted.name}.lock.json"
+    return weights_dir() / f"{wanted.slug}.lock.json"
 
 
 def _refuse_offline(wanted: Entry) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from evalkit.metrics.base import Metric
-from evalkit.metrics.lpips import Lpips, blank_lpips, lpips_perceiver
+from evalkit.metrics.lpips import Lpips
+from evalkit.metrics.networks.perceivers import blank_lpips, lpips_perceiver
 from evalkit.metrics.ocr import Ocr
 from evalkit.metrics.pixels import Pixels
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evalkit.metrics.changes import LOUDEST, VISIBLE, find_changes, threshold
+from evalkit.metrics.overlay.changes import LOUDEST, VISIBLE, find_changes, threshold
 from evalkit.studio import distort
 
 

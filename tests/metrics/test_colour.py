@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from evalkit.metrics.base import RGB
-from evalkit.metrics.colour import ciede2000, delta_e, srgb_to_lab
+from evalkit.metrics.overlay.colour import ciede2000, delta_e, srgb_to_lab
 
 SHARMA = Path(__file__).with_name("data") / "sharma-2005.csv"
 colours = st.tuples(*[st.integers(0, 255)] * 3)

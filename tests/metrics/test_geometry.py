@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from evalkit.metrics.base import RGB
-from evalkit.metrics.geometry import aspect_error, lay
-from evalkit.metrics.similarity import mse, psnr
+from evalkit.metrics.overlay.geometry import aspect_error, lay
+from evalkit.metrics.overlay.similarity import mse, psnr
 from evalkit.studio import distort
 
 

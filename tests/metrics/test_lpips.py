@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +11,21 @@ from hypothesis import strategies as st
 
 from evalkit.errors import WeightsMissing
 from evalkit.metrics import lpips as lpips_module
-from evalkit.metrics.lpips import (
-    MARGIN,
-    Lpips,
+from evalkit.metrics.base import Subject
+from evalkit.metrics.lpips import MARGIN, Lpips, reduced
+from evalkit.metrics.networks import perceivers
+from evalkit.metrics.networks.perceivers import (
+    Perceiver,
     blank_lpips,
     distance_map,
-    layer_distances,
     load_lpips,
     lpips_perceiver,
     mini_perceiver,
-    reduced,
     to_tensor,
     trunk_state,
 )
-from evalkit.metrics.pairs import Pair, erode
+from evalkit.metrics.networks.torchrun import Resources
+from evalkit.metrics.overlay.pairs import Pair, erode
 from evalkit.weights import mini_model
 from evalkit.weights.torchguard import torchvision_guard
 
@@ -45,15 +47,15 @@ def alex():
 
 def test_scalar_and_map_equal_the_package(network, photo, noisy):
     perceiver = lpips_perceiver(network)
-    first, second = to_tensor(photo), to_tensor(noisy)
+    first, second = to_tensor([photo]), to_tensor([noisy])
     with torch.no_grad():
         network.spatial = False
         scalar = network(first, second).item()
         network.spatial = True
         spatial = network(first, second)[0, 0]
-        layers = layer_distances(perceiver, perceiver.features(first), perceiver.features(second))
+    layers = perceiver.differences(perceiver.see([photo]), perceiver.see([noisy]))
     assert sum(layer.mean() for layer in layers).item() == pytest.approx(scalar, abs=1e-6)
-    ours = distance_map(layers, *photo.shape[:2])
+    ours = distance_map(layers, *photo.shape[:2])[0]
     assert torch.allclose(ours, spatial, atol=1e-6)
     assert ours.mean().item() == pytest.approx(scalar, abs=1e-6)
 
@@ -62,14 +64,14 @@ def test_metric_reports_the_packages_numbers(alex, make_subject, photo, noisy, c
     (values,) = Lpips(perceiver=lpips_perceiver(alex)).score([make_subject(noisy, photo, centre_mask)])
     with torch.no_grad():
         alex.spatial = True
-        spatial = alex(to_tensor(photo), to_tensor(noisy))[0, 0].numpy()
+        spatial = alex(to_tensor([photo]), to_tensor([noisy]))[0, 0].numpy()
     assert values["lpips"].value == pytest.approx(spatial.mean(), abs=1e-6)
     assert values["lpips_out"].value == pytest.approx(spatial[erode(~centre_mask, MARGIN)].mean(), abs=1e-6)
 
 
 def test_input_range_is_minus_one_to_one():
     image = np.array([[[0, 255, 127]]], np.uint8)
-    assert to_tensor(image).flatten().tolist() == pytest.approx([-1, 1, -1 / 255])
+    assert to_tensor([image]).flatten().tolist() == pytest.approx([-1, 1, -1 / 255])
 
 
 def test_identical_pictures_are_at_zero(alex, make_subject, photo, centre_mask):
@@ -111,11 +113,10 @@ def test_trunk_weights_come_from_the_store(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_long_side_is_reduced_and_never_enlarged(photo, centre_mask):
     both = Pair(photo, photo, centre_mask, 1.0)
-    assert reduced(both, 512) is both
+    assert reduced(both, 512).image is photo
     small = reduced(both, 128)
     assert small.image.shape == small.source.shape == (96, 128, 3)
-    assert small.inside is not None
-    assert small.inside.shape == (96, 128)
+    assert small.outside.shape == (96, 128)
 
 
 @settings(max_examples=5, deadline=None)
@@ -153,17 +154,126 @@ def test_reasons(alex, make_subject, photo, noisy, centre_mask):
     ]  # fmt: skip
 
 
+class Counted:
+    """A perceiver, and the batches its trunk was given."""
+
+    def __init__(self, perceiver: Perceiver) -> None:
+        self.batches: list[tuple[int, ...]] = []
+        self.perceiver = replace(perceiver, trunk=self._trunk)
+        self._real = perceiver.trunk
+
+    def _trunk(self, x):
+        self.batches.append(tuple(x.shape))
+        return self._real(x)
+
+    @property
+    def pictures(self) -> int:
+        return sum(batch[0] for batch in self.batches)
+
+
 def test_the_source_is_seen_once(alex, make_subject, photo, noisy):
-    perceiver = lpips_perceiver(alex)
-    calls = []
-
-    def features(x):
-        calls.append(1)
-        return perceiver.features(x)
-
-    metric = Lpips(perceiver=type(perceiver)(features, perceiver.weigh))
+    counted = Counted(lpips_perceiver(alex))
+    metric = Lpips(perceiver=counted.perceiver)
     metric.score([make_subject(image, photo) for image in (noisy, photo, noisy[::-1].copy())])
-    assert len(calls) == 4
+    metric.score([make_subject(noisy[::-1, ::-1].copy(), photo)])
+    assert counted.pictures == 4  # three edits and their source; the fourth edit is the source itself
+
+
+def test_pairs_of_one_size_go_through_together(alex, make_subject, photo, noisy):
+    counted = Counted(lpips_perceiver(alex))
+    metric = Lpips(perceiver=counted.perceiver)
+    metric.resources = Resources(batch=4)
+    small, flipped = photo[:96, :96], noisy[::-1].copy()
+    pairs = [
+        (noisy, photo),
+        (noisy[:96, :96], small),
+        (flipped, photo),
+        (small, noisy[:96, :96]),
+        (photo, noisy),
+    ]
+    subjects = [make_subject(image, source) for image, source in pairs]
+    together = metric.score([*subjects, make_subject(None, photo)])
+    assert {batch[1:] for batch in counted.batches} == {(3, 192, 256), (3, 96, 96)}
+    assert len(counted.batches) == 4  # edits and sources of either size
+    alone = [Lpips(perceiver=lpips_perceiver(alex)).score([subject])[0] for subject in subjects]
+    for ours, expected in zip(together, alone, strict=False):
+        assert ours["lpips"].value == pytest.approx(expected["lpips"].value, abs=1e-7)
+    assert together[-1]["lpips"].reason == "decode_error"
+
+
+def textured(height: int, width: int, seed: int = 3) -> np.ndarray:
+    """Something with corners, so that a shift of it can be found."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (height // 8, width // 8, 3)).astype(np.uint8)
+    return blocks.repeat(8, axis=0).repeat(8, axis=1)
+
+
+@pytest.fixture
+def moved_pair(monkeypatch: pytest.MonkeyPatch):
+    """What laying the edit over its source found out: it is the source, moved by 4 px to the right."""
+    source = textured(128, 128)
+    image = np.roll(source, 4, axis=1)
+    there = np.ones((128, 128), np.bool_)
+    there[:, -4:] = False
+
+    class Moved(Pair):
+        registered = source
+        valid = there
+
+    inside = np.zeros((128, 128), np.bool_)
+    inside[:, :20] = True
+    monkeypatch.setattr(lpips_module, "pair", lambda _: Moved(source, image, inside, 1.0))
+    return Subject("moved", image, None, None, "source")
+
+
+def test_a_picture_that_only_moved_is_not_different(alex, moved_pair):
+    (values,) = Lpips(perceiver=lpips_perceiver(alex)).score([moved_pair])
+    assert values["lpips_out"].value > 0.01
+    assert values["lpips_out_registered"].value == 0
+
+
+def test_only_where_the_registered_picture_has_pixels(alex, moved_pair, monkeypatch: pytest.MonkeyPatch):
+    both = lpips_module.pair(None)
+    laid = reduced(both, 512)
+    assert np.array_equal(laid.outside, erode(~both.inside, MARGIN))
+    assert np.array_equal(laid.outside_registered, erode(~both.inside & both.valid, MARGIN))
+    assert laid.outside_registered.sum() < laid.outside.sum()
+
+
+def test_without_a_better_place_there_is_no_second_pass(alex, make_subject, photo, noisy, centre_mask):
+    counted = Counted(lpips_perceiver(alex))
+    (values,) = Lpips(perceiver=counted.perceiver).score([make_subject(noisy, photo, centre_mask)])
+    assert values["lpips_out_registered"] == values["lpips_out"]
+    assert counted.pictures == 2
+
+
+def test_several_threads_give_the_same_numbers(alex, make_subject, photo, noisy, centre_mask):
+    edits = [noisy, noisy[::-1].copy(), np.clip(noisy.astype(int) + 9, 0, 255).astype(np.uint8), photo]
+    subjects = [make_subject(image, photo, centre_mask) for image in edits]
+    found = []
+    for threads in (0, 4):
+        metric = Lpips(perceiver=lpips_perceiver(alex))
+        metric.resources = Resources(threads=threads, batch=2)
+        found.append(metric.score(subjects))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_low_precision_is_close(alex, make_subject, photo, noisy, centre_mask, precision: str):
+    subject = make_subject(noisy, photo, centre_mask)
+    (exact,) = Lpips(perceiver=lpips_perceiver(alex)).score([subject])
+    (low,) = Lpips({"precision": precision}, perceiver=lpips_perceiver(alex, precision)).score([subject])
+    for name in ("lpips", "lpips_out"):
+        assert low[name].value == pytest.approx(exact[name].value, abs=1e-2)
+        assert low[name].value != exact[name].value
+
+
+def test_the_device_reaches_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(perceivers, "load_lpips", lambda name, on: blank_lpips(name).to(on))
+    low = Lpips({"trunk": "squeeze", "precision": "bf16"})
+    low.resources = Resources(device="meta")
+    assert (low._loaded().on, low._loaded().precision) == ("meta", "bf16")
+    perceiver = replace(low._loaded(), precision="fp32")  # meta has no autocast
+    assert perceiver.see([np.zeros((64, 64, 3), np.uint8)])[0].device.type == "meta"
 
 
 @pytest.fixture
@@ -174,7 +284,7 @@ def untrained_mini(monkeypatch: pytest.MonkeyPatch) -> mini_model.LoadedMini:
     create = mini_model.import_open_clip().create_model_and_transforms
     model, _, preprocess = create(mini_model.MINI_NAME, image_resize_mode="squash")
     loaded = mini_model.LoadedMini(model.eval(), preprocess, None)
-    monkeypatch.setattr(lpips_module, "load_mini", lambda *_: loaded)
+    monkeypatch.setattr(perceivers, "load_mini", lambda *_: loaded)
     return loaded
 
 
@@ -203,7 +313,7 @@ def test_mini_is_fed_as_it_was_trained(untrained_mini, photo):
     seen = []
     untrained_mini.model.visual.conv1.register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[0]))
     with torch.no_grad():
-        mini_perceiver().features(to_tensor(photo))
+        mini_perceiver().see([photo])
     normalise = untrained_mini.preprocess.transforms[-1]
     expected = normalise(torch.from_numpy(photo.copy()).permute(2, 0, 1).float() / 255)
     assert torch.allclose(seen[0][0], expected, atol=1e-5)

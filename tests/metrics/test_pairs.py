@@ -5,8 +5,8 @@ import pytest
 
 from evalkit.images import ImageProblem
 from evalkit.metrics.base import Subject
-from evalkit.metrics.geometry import resize, resize_mask
-from evalkit.metrics.pairs import Pair, Unusable, dilate, erode, pair
+from evalkit.metrics.overlay.geometry import resize, resize_mask
+from evalkit.metrics.overlay.pairs import Pair, Unusable, dilate, erode, pair
 from evalkit.types import Case
 
 
@@ -106,3 +106,12 @@ def test_registration_that_does_not_help_is_not_used(make_subject, photo, noisy,
     assert not both.registration.moved
     assert both.registered is both.image
     assert both.valid.all()
+
+
+def test_a_mirrored_picture_is_not_registered(make_subject):
+    from skimage import data
+
+    source = np.asarray(data.coffee())
+    both = pair(make_subject(np.ascontiguousarray(source[:, ::-1]), source))
+    assert isinstance(both, Pair)
+    assert not both.registration.moved

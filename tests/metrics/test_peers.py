@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from evalkit.metrics.lpips import blank_lpips, layer_distances, lpips_perceiver, to_tensor
+from evalkit.metrics.networks.perceivers import blank_lpips, lpips_perceiver, to_tensor
 from evalkit.metrics.pixels import Pixels
 from evalkit.metrics.text import error_rate
 from evalkit.weights.torchguard import torchvision_guard
@@ -30,10 +30,10 @@ def test_lpips_equals_torchmetrics_on_one_random_trunk(trunk: str, photo, noisy)
     theirs = _LPIPS(net=trunk, pnet_rand=True).eval()
     theirs.net.load_state_dict(ours.net.state_dict())
     perceiver = lpips_perceiver(ours)
-    first, second = to_tensor(photo[:160, :160]), to_tensor(noisy[:160, :160])
+    first, second = photo[:160, :160], noisy[:160, :160]
+    layers = perceiver.differences(perceiver.see([first]), perceiver.see([second]))
     with torch.no_grad():
-        layers = layer_distances(perceiver, perceiver.features(first), perceiver.features(second))
-        expected = theirs(first, second).item()
+        expected = theirs(to_tensor([first]), to_tensor([second])).item()
     assert sum(layer.mean() for layer in layers).item() == pytest.approx(expected, abs=1e-6)
     assert expected > 0.001
 

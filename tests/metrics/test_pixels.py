@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from evalkit.metrics.base import RGB, Bits
-from evalkit.metrics.colour import delta_e
+from evalkit.metrics.overlay.colour import delta_e
+from evalkit.metrics.overlay.similarity import PSNR_CAP, mse, psnr, ssim
 from evalkit.metrics.pixels import Pixels, compare
-from evalkit.metrics.similarity import PSNR_CAP, mse, psnr, ssim
 from evalkit.studio import distort
 
 OUTSIDE = ("psnr_out", "ssim_out", "de00_out", "de00_p95_out", "mse_out")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.metrics.geometry import grey
-from evalkit.metrics.registration import (
+from evalkit.metrics.overlay.geometry import grey
+from evalkit.metrics.overlay.registration import (
     IDENTITY,
     after,
     covered,

@@ -2,18 +2,34 @@ from __future__ import annotations
 
 import unicodedata
 
+import jiwer
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from evalkit.metrics.text import error_rate, lenient, match_words, nospace, strict
+from evalkit.metrics.text import (
+    error_rate,
+    lenient,
+    match_words,
+    nospace,
+    similarity,
+    strict,
+    word_error_rate,
+    words,
+)
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("  Open \n Daily\t9–5 ", "Open Daily 9–5"), ("Cafe\u0301", "Café"), ("ﬁsh", "ﬁsh"), ("", "")],
+    [
+        ("  Open \n Daily\t9–5 ", "Open Daily 9–5"),
+        ("Cafe\u0301", "Café"),
+        ("ﬁsh", "ﬁsh"),
+        ("co\u00adop\u200b", "coop"),
+        ("", ""),
+    ],
 )
 def test_strict_keeps_what_a_proofreader_sees(text: str, expected: str):
     assert strict(text) == expected
@@ -33,6 +49,10 @@ def test_strict_keeps_what_a_proofreader_sees(text: str, expected: str):
         ("नमस्ते", "नमस्ते"),
         ("1.5-2.5", "1.5-2.5"),
         ("rock-n-roll", "rock n roll"),
+        ("½ kg", "1/2 kg"),
+        ("5\u2019 10\u2033", "5 10"),
+        ("co\u00adop \u2067שלום\u2069", "coop שלום"),
+        ("٣ شاي", "٣ شاي"),
     ],
 )
 def test_lenient_keeps_letters_of_every_script(text: str, normal: str):
@@ -117,3 +137,43 @@ def test_word_scores_ignore_order_and_stay_in_range(wanted: list[str], got: list
 
 def test_nospace():
     assert nospace("a b\n c") == "abc"
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("grand opening", ["grand", "opening"]),
+        ("营业中 open 24", ["营", "业", "中", "open", "24"]),
+        ("味噌ラーメン", ["味", "噌", "ラ", "ー", "メ", "ン"]),
+        ("ก๋วยเตี๋ยว", ["ก๋", "ว", "ย", "เ", "ตี๋", "ย", "ว"]),
+        ("abc中文def", ["abc", "中", "文", "def"]),
+        ("달빛 책방", ["달빛", "책방"]),
+        ("", []),
+    ],
+)
+def test_words_are_characters_where_nobody_writes_spaces(text: str, pieces: list[str]):
+    assert words(text) == pieces
+
+
+@given(texts)
+def test_words_lose_nothing_but_spaces(text: str):
+    assert "".join(words(text)) == nospace(text)
+
+
+def test_word_errors_know_order_and_word_scores_do_not():
+    assert word_error_rate("open daily", "daily open") == 1
+    assert match_words("open daily", "daily open").f1 == 1
+    assert word_error_rate("open daily", "open daily sale") == pytest.approx(1 / 2)
+    assert word_error_rate("", "x") is None
+
+
+def test_similarity_is_one_minus_the_normalised_distance():
+    assert similarity("kitten", "sitting") == pytest.approx(1 - 3 / 7)
+    assert similarity("", "") == 1
+    assert similarity("a", "") == 0
+
+
+@given(st.text("abc éß", min_size=1, max_size=30), st.text("abc éß", max_size=30))
+def test_word_error_rate_equals_jiwer(expected: str, read: str):
+    if expected.strip():
+        assert word_error_rate(expected, read) == pytest.approx(jiwer.wer(expected, read), abs=1e-12)

@@ -13,13 +13,23 @@ import pytest
 
 @dataclass
 class FileServer:
-    """Files by path, and what was asked: `asked` holds (method, path, Range)."""
+    """Files by path, and what was asked: `asked` holds (method, path, Range).
+
+    `cut_after` bytes the connection is cut, `cuts` times. `digests` are published in place of the true ones.
+    """
 
     base: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     cut_after: int | None = None
+    cuts: int = 1_000_000
     ignore_range: bool = False
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def fetched(self) -> list[tuple[str, str | None]]:
+        """(path, Range) of every GET."""
+        return [(path, wanted) for method, path, wanted in self.asked if method == "GET"]
 
 
 def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
@@ -41,6 +51,7 @@ def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
             data = state.files.get(self.path)
             if data is None:
                 self.send_response(404)
+                self.send_header("X-Error-Code", "EntryNotFound")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
@@ -62,14 +73,16 @@ def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(data) - start))
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-            self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+            published = state.digests.get(self.path) or hashlib.sha256(data).hexdigest()
+            self.send_header("ETag", f'"{published}"')
             self.send_header("X-Repo-Commit", "a" * 40)
             self.end_headers()
 
         def _send(self, data: bytes) -> None:
-            if state.cut_after is None:
+            if state.cut_after is None or not state.cuts:
                 self.wfile.write(data)
                 return
+            state.cuts -= 1
             self.wfile.write(data[: state.cut_after])
             self.close_connection = True
 

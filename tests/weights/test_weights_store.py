@@ -157,16 +157,16 @@ def test_a_hub_file_with_another_digest_is_removed(folder: Path, server):
 @pytest.mark.usefixtures("known", "folder")
 def test_a_hub_that_does_not_have_it_or_cannot_be_reached(server, monkeypatch: pytest.MonkeyPatch):
     server.files.clear()
-    with pytest.raises(EvalkitError) as caught:
+    with pytest.raises(InvalidInput, match=r"has no file model\.bin") as caught:
         store.pull("clip")
+    assert "access" in caught.value.hint
+    with pytest.raises(EvalkitError, match="could not be fetched") as caught:
+        store.pull("pinned")
     assert "HF_ENDPOINT" in caught.value.hint
-
-    def unreachable(*_args: object, **_options: object) -> str:
-        raise ConnectionError("no route to the hub")
-
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
-    with pytest.raises(EvalkitError, match="no route"):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(EvalkitError, match="cannot be looked up") as caught:
         store.pull("clip")
+    assert "127.0.0.1:9 reachable" in caught.value.hint
 
 
 @pytest.mark.usefixtures("folder")

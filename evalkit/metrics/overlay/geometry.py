@@ -3,7 +3,7 @@
 Both pictures end up on one grid, the smaller of the two, because enlarging one and comparing invents
 differences. Where the shapes differ, a few explanations are tried (squeezed, cropped, padded, or wherever
 matching corners say) and the one under which the pictures agree best is taken; if none makes them agree,
-there is nothing to compare. Displacements that keep the shape are for `evalkit.metrics.registration`.
+there is nothing to compare. Displacements that keep the shape are for `evalkit.metrics.overlay.registration`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from evalkit.metrics.base import RGB, Bits
-from evalkit.metrics.registration import Grey, matched_corners
+from evalkit.metrics.overlay.registration import Grey, matched_corners
 
 Kind = Literal["same", "resized", "stretched", "cropped", "padded", "moved"]
 

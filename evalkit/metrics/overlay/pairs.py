@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from evalkit.images import ImageProblem
 from evalkit.metrics.base import RGB, Bits, Subject
-from evalkit.metrics.changes import Changes, find_changes
-from evalkit.metrics.geometry import Kind, grey, lay, resize, resize_mask
-from evalkit.metrics.registration import (
+from evalkit.metrics.overlay.changes import Changes, find_changes
+from evalkit.metrics.overlay.geometry import Kind, grey, lay, resize, resize_mask
+from evalkit.metrics.overlay.registration import (
     IDENTITY,
     Affine,
     displacement,
@@ -39,7 +39,9 @@ IMPROVES = 0.95
 
 STRETCHES = (0.6, 1.7)
 COVERS = 0.3
-"""Registrations that scale by more than `STRETCHES`, or leave less of the source, are not believed."""
+AGREES = 0.6
+"""Registrations that scale by more than `STRETCHES`, leave less of the source than `COVERS`, or after which
+the brightness correlates by less than `AGREES`, are not believed."""
 
 SURROUNDINGS_PX = 25
 """So far from an edit region, at 1024 px, nothing is looked at to register: edits have soft edges."""
@@ -194,19 +196,31 @@ def _register(both: Pair, ignore: Bits | None) -> Registered:
     now = _squared(both.source, drawn, region)
     if now > IMPROVES * min(before, _squared(both.source, both.image, region)):
         return still
+    if _correlation(both.source, drawn, region) < AGREES:
+        return still
     return Registered(drawn, valid, matrix, displacement(matrix, height, width), moved=True)
 
 
 def _believable(matrix: Affine) -> bool:
     least, most = stretch(matrix)
-    return STRETCHES[0] <= least and most <= STRETCHES[1]
+    mirrored = float(np.linalg.det(matrix[:, :2])) <= 0
+    return not mirrored and STRETCHES[0] <= least and most <= STRETCHES[1]
+
+
+def _correlation(source: RGB, image: RGB, region: Bits) -> float:
+    """Of the brightness of every fourth pixel in each direction, -1 to 1; 1 where a picture is flat."""
+    some = region[::4, ::4]
+    one, other = (grey(np.ascontiguousarray(p[::4, ::4]))[some].astype(np.float64) for p in (source, image))
+    if one.size < 16 or not one.std() or not other.std():
+        return 1.0
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 def _squared(source: RGB, image: RGB, region: Bits) -> float:
     import cv2
 
     mask = np.ascontiguousarray(region).view(np.uint8)
-    return float(cv2.norm(source, image, cv2.NORM_L2SQR, mask) / max(1, 3 * np.count_nonzero(region)))
+    return float(cv2.norm(source, image, cv2.NORM_L2SQR, mask)) / max(1, 3 * int(np.count_nonzero(region)))
 
 
 def erode(region: Bits, radius: int) -> Bits:

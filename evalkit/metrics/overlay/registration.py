@@ -7,7 +7,7 @@ what is left is a few hundredths of a pixel. Corners within the region to ignore
 with the majority, have no say. Where there are too few corners, the enhanced correlation coefficient
 (Evangelidis and Psarakis, IEEE PAMI 30(10), 2008) is maximised instead.
 
-It knows two grey pictures and a region. Whether a map is used is for `evalkit.metrics.pairs` to decide.
+It knows two grey pictures and a region. Whether a map is used is for `evalkit.metrics.overlay.pairs` to decide.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.metrics.base import RGB, Bits
-from evalkit.metrics.colour import delta_e
+from evalkit.metrics.overlay.colour import delta_e
 
 VISIBLE = 2.3
 """CIEDE2000 that is just noticeable (Mahy, Van Eycken, Oosterlinck, Color Res. Appl. 19(2), 1994)."""

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.metrics.base import RGB, Bits
-from evalkit.metrics.changes import VISIBLE
-from evalkit.metrics.colour import delta_e, picture_lab, srgb_to_lab
-from evalkit.metrics.pairs import Pair, dilate, erode
-from evalkit.metrics.similarity import WINDOW, mean_ssim, mse, psnr, ssim_map
+from evalkit.metrics.overlay.changes import VISIBLE
+from evalkit.metrics.overlay.colour import delta_e, picture_lab, srgb_to_lab
+from evalkit.metrics.overlay.pairs import Pair, dilate, erode
+from evalkit.metrics.overlay.similarity import WINDOW, mean_ssim, mse, psnr, ssim_map
 
 MARGIN_PX = 15
 """Changes within so many pixels (at 1024 px) of the mask's edge are the edit's own; beyond, it spilled."""
