@@ -76,8 +76,9 @@ def _region(luck: Luck, shape: tuple[int, ...]) -> Bits:
     top, left = luck.integers(0, height - down + 1), luck.integers(0, width - across + 1)
     y, x = np.mgrid[:height, :width]
     if luck.integers(2):
-        return (y >= top) & (y < top + down) & (x >= left) & (x < left + across)
-    return ((y - top - down / 2) / (down / 2)) ** 2 + ((x - left - across / 2) / (across / 2)) ** 2 <= 1
+        return np.asarray((y >= top) & (y < top + down) & (x >= left) & (x < left + across))
+    inside = ((y - top - down / 2) / (down / 2)) ** 2 + ((x - left - across / 2) / (across / 2)) ** 2 <= 1
+    return np.asarray(inside)
 
 
 def _painted(luck: Luck, kind: str, source: RGB, name: str) -> RGB:
@@ -88,7 +89,7 @@ def _painted(luck: Luck, kind: str, source: RGB, name: str) -> RGB:
     if kind == "recolour":
         mean = source.mean(axis=2, keepdims=True)
         colour = np.array([(1.0, 0.35, 0.3), (0.3, 0.55, 1.0), (0.35, 0.9, 0.4)][luck.integers(3)])
-        return np.clip(40 + mean * 0.75 * colour, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(40 + mean * 0.75 * colour, 0, 255), dtype=np.uint8)
     return distort.blurred(source, max(source.shape) / 40)
 
 

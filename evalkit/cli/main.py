@@ -69,7 +69,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Guide: docs/user-guide.md. Exit codes: 0 done, 1 a gate failed, 2 wrong usage or input, "
-    "3 finished with failures, 4 inconclusive, 5 budget reached, 130 interrupted (run the same command again).",
+    "3 finished with failures, 4 inconclusive, 5 budget reached, "
+    "130 interrupted (run the same command again).",
 )
 
 

@@ -1,8 +1,8 @@
 """How different two pictures look: LPIPS v0.1 of the edit against its source, whole and outside the mask.
 
-The metric lays pictures over each other and averages maps; what sees is in `evalkit.metrics.networks.perceivers`. The
-registered numbers compare the edit after it was laid exactly over its source, so a picture that only moved
-is not called different.
+The metric lays pictures over each other and averages maps; what sees is in
+`evalkit.metrics.networks.perceivers`. The registered numbers compare the edit after it was laid exactly over
+its source, so a picture that only moved is not called different.
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ def compressed(image: RGB, quality: int, kind: str = "JPEG") -> RGB:
 
 def toned(image: RGB, gain: tuple[float, float, float], offset: tuple[float, float, float]) -> RGB:
     """Each channel times `gain` plus `offset` (0-255): a colour cast, a change of exposure."""
-    values = image.astype(np.float32) * np.float32(gain) + np.float32(offset)
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    values = image.astype(np.float32) * np.array(gain, np.float32) + np.array(offset, np.float32)
+    return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
 
 
 def noisy(image: RGB, sigma: float, seed: int = 0) -> RGB:
@@ -97,4 +97,4 @@ def repainted(image: RGB, strength: float, seed: int = 0) -> RGB:
     light = cv2.GaussianBlur(luck.normal(0, 1, (height // 4 + 1, width // 4 + 1)), (0, 0), sigma / 4)
     drift = cv2.resize(light / max(1e-6, float(light.std())), size)[..., None] * 4 * strength
     grain = luck.normal(0, 2.5, image.shape)
-    return np.clip(np.rint(smooth + drift + grain), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(smooth + drift + grain), 0, 255), dtype=np.uint8)

@@ -22,6 +22,8 @@ _TO_XYZ = np.array(
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 _FROM_CUBE_ROOTS = np.array([[0, 116, 0, -16], [500, -500, 0, 0], [0, 200, -200, 0]], np.float32)
 _CHUNK = 32768
+_OPPOSITE = 0.02
+"""One plus the cosine of the hue difference, below which hues count as opposite: within about 11 degrees."""
 
 
 def srgb_to_lab(pixels: RGB, dtype: type[np.floating[Any]] = np.float64) -> Floats:
@@ -74,12 +76,44 @@ def delta_e(source: RGB, image: RGB, source_lab: NDArray[np.float32] | None = No
     lab1 = (picture_lab(source) if source_lab is None else source_lab).reshape(-1, 3)
     lab2 = picture_lab(image).reshape(-1, 3)
     difference = cv2.absdiff(source, image)
-    out = np.zeros(len(lab1), np.float32)
     changed = np.flatnonzero(difference[..., 0] | difference[..., 1] | difference[..., 2])
-    for start in range(0, len(changed), _CHUNK):
-        some = changed[start : start + _CHUNK]
-        out[some] = ciede2000(lab1[some], lab2[some])
+    out = np.zeros(len(lab1), np.float32)
+    if len(changed) > len(lab1) // 2:
+        for start in range(0, len(lab1), _CHUNK):
+            some = slice(start, start + _CHUNK)
+            out[some] = quick_ciede2000(lab1[some], lab2[some])
+    else:
+        for start in range(0, len(changed), _CHUNK):
+            few = changed[start : start + _CHUNK]
+            out[few] = quick_ciede2000(lab1[few], lab2[few])
     return out.reshape(source.shape[:-1])
+
+
+def quick_ciede2000(lab1: Floats, lab2: Floats) -> Floats:
+    """`ciede2000` with one arc tangent instead of two, for pictures.
+
+    With both colours as vectors in the a*b* plane, the hue difference is their cross product over the length
+    of their sum, and the mean hue the direction of the sum of their unit vectors. For nearly opposite hues
+    that direction is lost in rounding: those few are left to `ciede2000`.
+    """
+    L1, a1, b1 = (np.ascontiguousarray(column) for column in lab1.T)
+    L2, a2, b2 = (np.ascontiguousarray(column) for column in lab2.T)
+    tiny = a1.dtype.type(1e-12)
+    stretch = 1 + _half_gain((np.sqrt(a1 * a1 + b1 * b1) + np.sqrt(a2 * a2 + b2 * b2)) / 2)
+    a1, a2 = a1 * stretch, a2 * stretch
+    C1, C2 = np.sqrt(a1 * a1 + b1 * b1), np.sqrt(a2 * a2 + b2 * b2)
+    both = C1 * C2
+    dot = a1 * a2 + b1 * b2
+    half = np.sqrt(np.maximum((both + dot) / 2, tiny))
+    dH = np.minimum(2 * np.sqrt(both), np.abs(a1 * b2 - a2 * b1) / half) * np.sign(a1 * b2 - a2 * b1)
+    first, second = 1 / np.maximum(C1, tiny), 1 / np.maximum(C2, tiny)
+    hue = np.arctan2(b1 * first + b2 * second, a1 * first + a2 * second)
+    hue = np.where(hue < 0, hue + a1.dtype.type(2 * np.pi), hue)
+    out = _weighted(L2 - L1, C2 - C1, dH, (L1 + L2) / 2, (C1 + C2) / 2, hue)
+    opposite = both + dot < _OPPOSITE * both
+    if opposite.any():
+        out[opposite] = ciede2000(lab1[opposite], lab2[opposite])
+    return out
 
 
 def _half_gain(chroma: Floats) -> Floats:

@@ -200,9 +200,9 @@ def _clipped(box: Box, image: RGB) -> Box:
 def _part(image: RGB, box: Box, grid: tuple[int, int]) -> RGB:
     if box == _whole(image):
         return resize(image, grid)
-    whole = tuple(round(side) for side in box)
-    if whole == box and (whole[3] - whole[1], whole[2] - whole[0]) == grid:
-        return np.ascontiguousarray(image[whole[1] : whole[3], whole[0] : whole[2]])
+    left, top, right, bottom = (round(side) for side in box)
+    if all(side.is_integer() for side in box) and (bottom - top, right - left) == grid:
+        return np.ascontiguousarray(image[top:bottom, left:right])
     return np.asarray(Image.fromarray(image).resize(grid[::-1], Image.Resampling.LANCZOS, box=box))
 
 

@@ -187,7 +187,7 @@ def _register(both: Pair, ignore: Bits | None) -> Registered:
     if min(height, width) < 32 or before == 0:
         return still
     matrix = register(grey(both.source), grey(both.image), ignore)
-    if matrix is None or not _believable(matrix):
+    if matrix is None or matrix is IDENTITY or not _believable(matrix):
         return still
     drawn, valid = warp(both.image, matrix)
     region = kept & erode(valid, 3)

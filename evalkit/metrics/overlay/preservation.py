@@ -28,7 +28,7 @@ NOOP_PSNR = 35.0
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
-    """How near source and edit are over a region; None where the region is empty (or too thin for SSIM).
+    """How near source and edit are over a region; None where it is empty, too thin (SSIM) or not asked (p95).
 
     `de00` is the mean CIEDE2000, `p95` its 95th percentile, `visible` the share of pixels above 2.3.
     """
@@ -110,7 +110,7 @@ def _measured(both: Pair) -> Measures:
     diagonal = float(np.hypot(*both.source.shape[:2]))
     l1, l2 = _whole(both.source, both.image)
     return Measures(
-        outside=raw.over(kept) if masked else None,
+        outside=raw.over(kept, tail=True) if masked else None,
         registered=straight.over(kept & within) if masked else None,
         auto=auto,
         changed_in=_mean(raw.colour[both.inside]) if both.inside is not None else None,
@@ -136,8 +136,8 @@ class _Compared:
         self.colour = delta_e(source, image, lab)
         self._similarity = ssim_map(source, image) if min(source.shape[:2]) > 2 * WINDOW else None
 
-    def over(self, region: Bits) -> Nearness:
-        """The numbers of a region."""
+    def over(self, region: Bits, *, tail: bool = False) -> Nearness:
+        """The numbers of a region; the 95th percentile only if `tail` is asked for."""
         differences = self.colour[region]
         if not differences.size:
             return Nearness(None, None, None, None, None)
@@ -145,7 +145,7 @@ class _Compared:
             mse(self.source, self.image, region),
             mean_ssim(self._similarity, region),
             _mean(differences),
-            float(np.percentile(differences, 95)),
+            float(np.percentile(differences, 95)) if tail else None,
             float((differences > VISIBLE).mean()),
         )
 

@@ -7,7 +7,7 @@ what is left is a few hundredths of a pixel. Corners within the region to ignore
 with the majority, have no say. Where there are too few corners, the enhanced correlation coefficient
 (Evangelidis and Psarakis, IEEE PAMI 30(10), 2008) is maximised instead.
 
-It knows two grey pictures and a region. Whether a map is used is for `evalkit.metrics.overlay.pairs` to decide.
+It knows two grey pictures and a region. Whether a map is used is for `pairs` to decide.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ COARSE = 512
 """Rough positions are found in copies whose long side is at most this."""
 
 MAX_CORNERS = 700
+UNMOVED_PX = 0.05
+"""Maps that move the corners by less than this are the identity: compression alone does as much."""
+
 _FEWEST = 12
 _THINNEST = 32
 _WINDOW = (21, 21)
@@ -53,6 +56,8 @@ def register(source: Grey, image: Grey, ignore: Bits | None = None) -> Affine | 
                 break
     if found is None:
         return _by_correlation(source, image, ignore)
+    if displacement(found[0], *source.shape) < UNMOVED_PX:
+        return IDENTITY
     return _refined(source, image, corners, found[0])
 
 
@@ -233,7 +238,7 @@ def matched_corners(source: Grey, image: Grey, ignore: Bits | None = None) -> Af
     mask = None
     if ignore is not None:
         mask = cv2.resize((~ignore).astype(np.uint8), one.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    finder = cv2.ORB_create(1500, fastThreshold=7)
+    finder = cv2.ORB.create(1500, fastThreshold=7)
     points_1, words_1 = finder.detectAndCompute(one, mask)
     points_2, words_2 = finder.detectAndCompute(other, None)
     if words_1 is None or words_2 is None or min(len(words_1), len(words_2)) < _FEWEST:
