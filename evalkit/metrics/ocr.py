@@ -1,207 +1,214 @@
-"""Is the text in the picture the text that was asked for? Read by RapidOCR, compared letter by letter.
+"""Is the text in the picture the text that was asked for? Read letter by letter, compared in several ways.
 
-The reader's models come inside its wheel, so nothing is ever fetched. It is not a language model and does
-not correct spelling. It makes mistakes of its own: docs/metrics.md says how many, and `ocr_confidence` is
-reported beside every score. Finding no text where text was expected is a score (recall 0), not a NULL.
+The reader's models come inside RapidOCR's wheel, so nothing is ever fetched. It makes mistakes of its own:
+`ocr_ceiling` and `ocr_confidence` stand beside every score, what was read is kept as the headline's detail,
+and doubtful readings are flagged. Finding no text where text was expected is a score (recall 0), not a NULL.
+How a picture is read is in `reading`, how texts are compared in `text` and `lines`.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from evalkit.errors import WeightsMissing
-from evalkit.metrics import text
-from evalkit.metrics.base import RGB, Metric, Need, Output, Subject
+from evalkit.errors import UnknownName, WeightsMissing
+from evalkit.metrics.base import Metric, Need, Output, Subject
+from evalkit.metrics.reading import reader, tesseract, text
+from evalkit.metrics.reading.ceiling import ceiling
+from evalkit.metrics.reading.layout import Line, joined
+from evalkit.metrics.reading.lines import assign
+from evalkit.metrics.reading.looks import SURE, Reading, read
+from evalkit.studio import fonts
 from evalkit.types import Case, Json, Value
 from evalkit.weights.digests import digest_of_files
 
-MAX_SIDE = 736
-"""Text is looked for in a copy whose long side is at most this, and read from the picture itself. The
-detector misses small text in larger copies: on drawn text 736 found most, at half the cost of 1024."""
+AGREED = 0.7
+"""Below this agreement of two readers nobody knows what is written there."""
 
-BOX_THRESHOLD = 0.4
-"""How sure the detector must be of a box: 0.5 loses small print, 0.3 finds letters in textures."""
+UNRELIABLE = "unreliable"
 
-_MODELS = {
-    "Det": "PP-OCRv6_det_small.onnx",
-    "Cls": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
-    "Rec": "PP-OCRv6_rec_small.onnx",
-}
 _THINNEST = 50
+_LONGEST_DETAIL = 600
+_READERS = ("none", "tesseract")
 _NEEDS: frozenset[Need] = frozenset({"expected_text"})
+_ABOUT_THE_READER = frozenset({"ocr_ceiling", "ocr_confidence", "ocr_agree"})
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One piece of text as it was read; the box is left, top, right, bottom in pixels."""
+class Second:
+    """What a second reader says: the text, and how far it agrees with the first (0 to 1) or why not."""
 
-    text: str
-    confidence: float
-    box: tuple[float, float, float, float]
+    text: str = ""
+    agreement: float | None = None
+    reason: str = "one_reader"
 
 
 class Ocr(Metric):
-    """Exactness, character error rate and word precision, recall and F1 of the text in a picture."""
+    """Exactness, character and word errors, words found, text nobody asked for, and how far to trust them."""
 
     name = "ocr"
-    version = "1"
+    version = "2"
     summary = "Expected text, read back by OCR"
+    defaults = {"second": "none"}
     outputs = (
         Output("ocr_exact", "Text exact", "higher", "", 0, 1, _NEEDS),
         Output("ocr_exact_lenient", "Text exact but for case and punctuation", "higher", "", 0, 1, _NEEDS),
+        Output("ocr_line_exact", "Lines exact but for case and punctuation", "higher", "", 0, 1, _NEEDS),
         Output("ocr_cer", "Character errors (lenient)", "lower", "", 0, None, _NEEDS),
         Output("ocr_cer_strict", "Character errors (strict)", "lower", "", 0, None, _NEEDS),
         Output("ocr_cer_nospace", "Character errors (lenient, spaces ignored)", "lower", "", 0, None, _NEEDS),
+        Output("ocr_line_cer", "Character errors, lines in any order", "lower", "", 0, 1, _NEEDS),
+        Output("ocr_wer", "Word errors", "lower", "", 0, None, _NEEDS),
         Output("ocr_word_precision", "Words read that were asked for", "higher", "", 0, 1, _NEEDS),
         Output("ocr_word_recall", "Words asked for that were read", "higher", "", 0, 1, _NEEDS),
         Output("ocr_word_f1", "Words right (F1)", "higher", "", 0, 1, _NEEDS, headline=True),
+        Output("ocr_extra", "Words in lines nobody asked for", "lower", "", 0, 1, _NEEDS),
+        Output("ocr_ceiling", "Words right in our own rendering (F1)", "neither", "", 0, 1, _NEEDS),
         Output("ocr_confidence", "Reader's confidence", "neither", "", 0, 1, _NEEDS),
+        Output("ocr_agree", "Agreement of two readers", "neither", "", 0, 1, _NEEDS),
     )
+
+    def __init__(self, options: Mapping[str, str] | None = None) -> None:
+        super().__init__(options)
+        if self.options["second"] not in _READERS:
+            raise UnknownName("second reader", self.options["second"], _READERS)
 
     @property
     def config(self) -> Mapping[str, Json]:
-        """The reader's version is part of it: boxes and orientation are decided in its code."""
-        return {
-            **self.options,
-            "rapidocr": version("rapidocr"),
-            "max_side": MAX_SIDE,
-            "box_threshold": BOX_THRESHOLD,
-        }
+        """The models' wheel, the fonts of the ceiling, and the second reader's version."""
+        found = {**self.options, "rapidocr": version("rapidocr"), "ceiling_fonts": fonts.identity()}
+        return {**found, "tesseract": _tesseract_version()} if self._has_second else found
+
+    @property
+    def _has_second(self) -> bool:
+        return self.options["second"] != "none"
 
     def weights_digest(self) -> str | None:
-        """sha256 over the three models in the wheel. Raises `WeightsMissing`."""
-        return digest_of_files(list(_model_files().values()))
+        """sha256 over the three models in the wheel. Raises `WeightsMissing`, for a second reader as well."""
+        if self._has_second:
+            tesseract.program()
+        return digest_of_files(list(reader.model_files().values()))
 
     def against(self, case: Case) -> Mapping[str, Any]:
         """The expected text."""
         return {"expected_text": list(case.expected_text)}
 
     def score(self, subjects: Sequence[Subject]) -> list[Mapping[str, Value]]:
-        """One mapping per subject. Raises `WeightsMissing` if the reader's models are gone."""
+        """One mapping per subject. Raises `WeightsMissing` if a reader is gone."""
         return [self._score(subject) for subject in subjects]
 
     def _score(self, subject: Subject) -> Mapping[str, Value]:
         if subject.image is None:
             return self.missing(subject.image_problem or "decode_error")
-        expected = "\n".join(subject.case.expected_text)
-        if not expected.strip():
+        expected = subject.case.expected_text
+        whole = "\n".join(expected)
+        if not whole.strip():
             return self.missing("no_text_expected")
-        if not can_read(expected):
+        if not can_read(whole):
             return self.missing("script_not_read")
         if max(subject.image.shape[:2]) > _THINNEST * min(subject.image.shape[:2]):
             return self.missing("extreme_aspect")
-        return judge(expected, read(subject.image))
+        found = read(subject.image, letters=len(text.nospace(text.strict(whole))))
+        second = Second()
+        if self._has_second:
+            second = ask_second(subject, found.lines)
+        top = _or(ceiling(expected), "no_font" if text.lenient(whole) else "only_punctuation")
+        return {**judge(expected, found, second), "ocr_ceiling": top}
 
 
 def can_read(expected: str) -> bool:
     """False if a letter or digit of the text is not in the reader's alphabet: any score would be too low."""
     foreign = {char for char in text.strict(expected) if not char.isascii() and char.isalnum()}
-    return not foreign or foreign <= _alphabet()
+    return not foreign or foreign <= reader.alphabet()
 
 
-def read(image: RGB) -> list[Line]:
-    """Every line of text in the picture, in reading order."""
-    result = _reader()(np.ascontiguousarray(image[:, :, ::-1]))
-    if result.boxes is None or result.txts is None:
-        return []
-    found = zip(result.txts, result.scores, result.boxes, strict=True)
-    return in_reading_order([Line(words, float(sure), _extent(box)) for words, sure, box in found])
+def ask_second(subject: Subject, lines: Sequence[Line]) -> Second:
+    """Tesseract's reading of the lines that were found, and how far it agrees."""
+    if not lines or subject.image is None:
+        return Second(reason="no_text_found")
+    if not tesseract.can_read(joined(lines)):
+        return Second(reason="script_not_read")
+    other = tesseract.second_reading(subject.image, lines)
+    return Second(other, tesseract.agreement(lines, other))
 
 
-def in_reading_order(lines: Sequence[Line]) -> list[Line]:
-    """Rows from top to bottom, each from left to right.
-
-    A line belongs to a row if it overlaps it by at least half of the lower of the two heights.
-    """
-    rows: list[list[Line]] = []
-    for line in sorted(lines, key=lambda one: (one.box[1] + one.box[3], one.box[0])):
-        row = next((row for row in rows if _overlap(row[0], line) >= 0.5), None)
-        if row is None:
-            rows.append([line])
-        else:
-            row.append(line)
-    return [line for row in rows for line in sorted(row, key=lambda one: one.box[0])]
+def judge(expected: Sequence[str], found: Reading, second: Second | None = None) -> dict[str, Value]:
+    """Every output but `ocr_ceiling` for what was read. `expected` holds at least one visible character."""
+    second = second or Second()
+    values = {**_whole(expected, found.lines), **_by_line(expected, found.lines)}
+    values["ocr_confidence"] = _or(found.confidence, "no_text_found")
+    values["ocr_agree"] = _or(second.agreement, second.reason)
+    values["ocr_word_f1"] = replace(values["ocr_word_f1"], detail=evidence(found, second))
+    return _flagged(values) if is_doubtful(found, second) else values
 
 
-def judge(expected: str, lines: Sequence[Line]) -> dict[str, Value]:
-    """Every output for the lines that were read. `expected` holds at least one visible character."""
-    whole = " ".join(line.text for line in lines)
-    wanted, got = text.strict(expected), text.strict(whole)
-    plain_wanted, plain_got = text.lenient(expected), text.lenient(whole, expected)
+def is_doubtful(found: Reading, second: Second) -> bool:
+    """Whether a person should look: low confidence, readers at odds, or text that was seen and not read."""
+    unsure = found.confidence is not None and found.confidence < SURE
+    at_odds = second.agreement is not None and second.agreement < AGREED
+    return unsure or at_odds or found.unread
+
+
+def evidence(found: Reading, second: Second) -> str:
+    """What was read, line by line, with the readings that were not kept; at most 600 characters."""
+    said = " / ".join(f"{line.text} (or: {line.other})" if line.other else line.text for line in found.lines)
+    parts = [f"read: {said or 'nothing'}"]
+    parts += [f"seen after looking again: {', '.join(found.looks)}"] if found.looks else []
+    parts += [f"tesseract: {second.text}"] if second.text else []
+    whole = "; ".join(parts)
+    return whole if len(whole) <= _LONGEST_DETAIL else whole[: _LONGEST_DETAIL - 1] + "…"
+
+
+def _whole(expected: Sequence[str], lines: Sequence[Line]) -> dict[str, Value]:
+    """Numbers that compare all that was read, in reading order, with all that was expected."""
+    target, everything = "\n".join(expected), joined(lines)
+    wanted, got = text.strict(target), text.strict(everything)
+    plain_wanted, plain_got = text.lenient(target), text.lenient(everything, target)
     words = text.match_words(plain_wanted, plain_got)
-    joined_wanted, joined_got = text.nospace(plain_wanted), text.nospace(plain_got)
+    tight = text.error_rate(text.nospace(plain_wanted), text.nospace(plain_got))
+    nothing = "only_punctuation"
     return {
         "ocr_exact": Value(float(wanted == got)),
-        "ocr_cer_strict": _or(text.error_rate(wanted, got), "only_punctuation"),
-        "ocr_exact_lenient": _or(_same(plain_wanted, plain_got), "only_punctuation"),
-        "ocr_cer": _or(text.error_rate(plain_wanted, plain_got), "only_punctuation"),
-        "ocr_cer_nospace": _or(text.error_rate(joined_wanted, joined_got), "only_punctuation"),
-        "ocr_word_recall": _or(words.recall, "only_punctuation"),
+        "ocr_exact_lenient": _or(float(plain_wanted == plain_got) if plain_wanted else None, nothing),
+        "ocr_cer": _or(text.error_rate(plain_wanted, plain_got), nothing),
+        "ocr_cer_strict": _or(text.error_rate(wanted, got), nothing),
+        "ocr_cer_nospace": _or(tight, nothing),
+        "ocr_wer": _or(text.word_error_rate(plain_wanted, plain_got), nothing),
         "ocr_word_precision": _or(words.precision, "no_text_found"),
-        "ocr_word_f1": _or(words.f1, "only_punctuation"),
-        "ocr_confidence": _or(_mean_confidence(lines), "no_text_found"),
+        "ocr_word_recall": _or(words.recall, nothing),
+        "ocr_word_f1": _or(words.f1, nothing),
     }
 
 
-def _same(wanted: str, got: str) -> float | None:
-    return float(wanted == got) if wanted else None
+def _by_line(expected: Sequence[str], lines: Sequence[Line]) -> dict[str, Value]:
+    """Numbers that do not depend on the order of lines."""
+    target = "\n".join(expected)
+    got = [text.lenient(line.text, target) for line in lines]
+    matched = assign([text.lenient(line, target) for line in expected], got)
+    counts = [len(text.words(line)) for line in got]
+    extra = sum(counts[n] for n in matched.extra) / sum(counts) if sum(counts) else None
+    return {
+        "ocr_line_exact": _or(matched.exact_share, "only_punctuation"),
+        "ocr_line_cer": _or(matched.error_rate, "only_punctuation"),
+        "ocr_extra": _or(extra, "no_text_found"),
+    }
 
 
-def _mean_confidence(lines: Sequence[Line]) -> float | None:
-    return sum(line.confidence for line in lines) / len(lines) if lines else None
+def _flagged(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {
+        name: value if value.value is None or name in _ABOUT_THE_READER else replace(value, flag=UNRELIABLE)
+        for name, value in values.items()
+    }
 
 
 def _or(value: float | None, reason: str) -> Value:
     return Value(value, None if value is not None else reason)
 
 
-def _extent(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
-    left, top = box.min(axis=0)
-    right, bottom = box.max(axis=0)
-    return float(left), float(top), float(right), float(bottom)
-
-
-def _overlap(a: Line, b: Line) -> float:
-    """Shared height over the lower of the two heights."""
-    shared = min(a.box[3], b.box[3]) - max(a.box[1], b.box[1])
-    return shared / max(min(a.box[3] - a.box[1], b.box[3] - b.box[1]), 1e-6)
-
-
-@functools.cache
-def _reader() -> Any:
-    """RapidOCR on one thread; explicit model paths keep it from ever asking the network."""
-    from rapidocr import RapidOCR
-
-    one_thread = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
-    paths = {f"{part}.model_path": str(path) for part, path in _model_files().items()}
-    limits = {"Det.limit_type": "max", "Det.limit_side_len": MAX_SIDE, "Det.box_thresh": BOX_THRESHOLD}
-    return RapidOCR(params={"Global.log_level": "error", **one_thread, **paths, **limits})
-
-
-@functools.cache
-def _alphabet() -> frozenset[str]:
-    """The characters the recognition model can give, from the model file itself."""
-    onnxruntime = importlib.import_module("onnxruntime")
-    session = onnxruntime.InferenceSession(_model_files()["Rec"], providers=["CPUExecutionProvider"])
-    return frozenset(session.get_modelmeta().custom_metadata_map["character"].splitlines())
-
-
-@functools.cache
-def _model_files() -> Mapping[str, Path]:
-    found = importlib.util.find_spec("rapidocr")
-    folder = Path(found.origin).parent / "models" if found and found.origin else Path("rapidocr")
-    paths = {part: folder / name for part, name in _MODELS.items()}
-    gone = [path.name for path in paths.values() if not path.is_file()]
-    if gone:
-        hint = 'They come with the wheel: pip install --force-reinstall "rapidocr>=3.10,<4"'
-        raise WeightsMissing(f"RapidOCR's models are missing: {', '.join(gone)}", hint)
-    return paths
+def _tesseract_version() -> str:
+    try:
+        return tesseract.version(tesseract.program())
+    except WeightsMissing:
+        return ""

@@ -10,12 +10,13 @@ from drawn_text import pixels, sheet
 from PIL import Image, ImageDraw, ImageFont
 
 from evalkit.errors import UnknownName, WeightsMissing
-from evalkit.metrics import ocr, reader, tesseract
+from evalkit.metrics import ocr
 from evalkit.metrics.base import RGB
-from evalkit.metrics.ceiling import ceiling, typeset
-from evalkit.metrics.layout import Line
 from evalkit.metrics.ocr import Ocr, Second, evidence, is_doubtful, judge
-from evalkit.metrics.reading import Reading, read
+from evalkit.metrics.reading import reader, tesseract
+from evalkit.metrics.reading.ceiling import ceiling, typeset
+from evalkit.metrics.reading.layout import Line
+from evalkit.metrics.reading.looks import Reading, read
 
 
 def poster(*lines: str, side: int = 512, size: int = 40) -> RGB:

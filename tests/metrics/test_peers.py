@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from evalkit.metrics.networks.perceivers import blank_lpips, lpips_perceiver, to_tensor
 from evalkit.metrics.pixels import Pixels
-from evalkit.metrics.text import error_rate
+from evalkit.metrics.reading.text import error_rate
 from evalkit.weights.torchguard import torchvision_guard
 
 torchvision_guard()

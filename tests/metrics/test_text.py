@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from evalkit.metrics.text import (
+from evalkit.metrics.reading.text import (
     error_rate,
     lenient,
     match_words,

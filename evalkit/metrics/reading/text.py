@@ -2,11 +2,13 @@
 
 It knows nothing of pictures. `strict` is what a proofreader sees: case, accents and punctuation count.
 `lenient` is what a passer-by reads: only letters, digits and marks of any script, case folded, look-alikes
-of other scripts read as the script that was expected.
+of other scripts read as the script that was expected. In scripts that put no spaces between words (Chinese,
+Japanese, Thai, Lao, Khmer, Burmese, Tibetan) every character counts as a word.
 """
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
@@ -49,8 +51,31 @@ _LOOKALIKES = (
 )
 _SCRIPTS = ("LATIN", "GREEK", "CYRILLIC")
 _QUOTES_AND_DASHES = str.maketrans(
-    {**dict.fromkeys("‘’‚‛ʼ`´", "'"), **dict.fromkeys("“”„‟«»", '"'), **dict.fromkeys("‐‑‒–—―−", "-")}
+    {
+        **dict.fromkeys("‘’‚‛ʼʹ′`´", "'"),
+        **dict.fromkeys("“”„‟«»″", '"'),
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        "⁄": "/",
+    }
 )
+_INVISIBLE = dict.fromkeys(
+    code
+    for first, last in (
+        (0x00AD, 0x00AD),
+        (0x061C, 0x061C),
+        (0x180E, 0x180E),
+        (0x200B, 0x200B),
+        (0x200E, 0x200F),
+        (0x202A, 0x202E),
+        (0x2060, 0x2064),
+        (0x2066, 0x2069),
+        (0xFE00, 0xFE0F),
+        (0xFEFF, 0xFEFF),
+    )
+    for code in range(first, last + 1)
+)
+"""Soft hyphens, zero-width spaces, marks of direction, variation selectors: nobody can draw or read them."""
+_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +103,8 @@ class WordMatch:
 
 
 def strict(text: str) -> str:
-    """NFC, runs of white space as one space, trimmed; everything else counts."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """NFC, runs of white space as one space, trimmed, nothing invisible; everything else counts."""
+    return " ".join(unicodedata.normalize("NFC", text.translate(_INVISIBLE)).split())
 
 
 def lenient(text: str, expected: str | None = None) -> str:
@@ -89,7 +114,7 @@ def lenient(text: str, expected: str | None = None) -> str:
     of every script stay. `expected` defaults to `text` itself.
     """
     script = _script(text if expected is None else expected)
-    plain = unicodedata.normalize("NFKC", text).translate(_QUOTES_AND_DASHES)
+    plain = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).translate(_QUOTES_AND_DASHES)
     # Before case folding, because a capital and its small letter can look like different letters: Ν and ν.
     folded = _read_as(plain, script).casefold()
     settled = _read_as(unicodedata.normalize("NFKC", folded), script)
@@ -106,10 +131,41 @@ def error_rate(expected: str, read: str) -> float | None:
     return Levenshtein.distance(expected, read) / len(expected) if expected else None
 
 
+def similarity(one: str, other: str) -> float:
+    """1 - edit distance over the longer length: 1 is equal, 0 has nothing in common. Two empty texts: 1."""
+    return float(Levenshtein.normalized_similarity(one, other))
+
+
+def words(text: str) -> list[str]:
+    """Split at spaces; each character of a script without spaces is a word, its marks stay with it."""
+    found: list[str] = []
+    for piece in text.split():
+        start = len(found)
+        for char in piece:
+            mark = unicodedata.category(char)[0] == "M"
+            fresh = len(found) == start or (not mark and (_unspaced(char) or _unspaced(found[-1][0])))
+            if fresh:
+                found.append(char)
+            else:
+                found[-1] += char
+    return found
+
+
+def word_error_rate(expected: str, read: str) -> float | None:
+    """Edit distance in words over the number of expected words, order counts; None if there are none."""
+    wanted = words(expected)
+    return Levenshtein.distance(wanted, words(read)) / len(wanted) if wanted else None
+
+
 def match_words(expected: str, read: str) -> WordMatch:
-    """Both split at spaces and compared as bags: order does not matter, repeats do."""
-    wanted, got = Counter(expected.split()), Counter(read.split())
+    """Both as bags of words: order does not matter, repeats do."""
+    wanted, got = Counter(words(expected)), Counter(words(read))
     return WordMatch((wanted & got).total(), wanted.total(), got.total())
+
+
+@functools.lru_cache(maxsize=4096)
+def _unspaced(char: str) -> bool:
+    return unicodedata.name(char, "").startswith(_UNSPACED)
 
 
 def _script(text: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Reading the text in a picture and comparing it with what was asked for."""
