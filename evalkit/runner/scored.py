@@ -6,6 +6,7 @@ what, is for `evalkit.runner.score`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -57,11 +58,18 @@ def read_known(workspace: Workspace) -> Known:
 
 
 def as_json(output: str, value: Value) -> dict[str, Json]:
-    """An output's value as a record; detail and flag only where there are any."""
+    """An output's value as a record; detail and flag only where there are any.
+
+    Metrics may return numbers of numpy's; what is no finite number is missing, as `not_finite`.
+    """
+    number = None if value.value is None else float(value.value)
+    reason = value.reason
+    if number is not None and not math.isfinite(number):
+        number, reason = None, "not_finite"
     beside: dict[str, Json] = {"detail": value.detail} if value.detail else {}
     if value.flag:
         beside["flag"] = value.flag
-    return {"output": output, "value": value.value, "reason": value.reason, **beside}
+    return {"output": output, "value": number, "reason": reason, **beside}
 
 
 def declared(output: Output) -> dict[str, Json]:

@@ -52,9 +52,16 @@ def blurred_everywhere(source: Image.Image, mask: Image.Image) -> Image.Image:
 
 
 def cropped(source: Image.Image, mask: Image.Image) -> Image.Image:
-    """Another aspect ratio: pixels can no longer be compared, and must not be."""
+    """Another aspect ratio: what is left can be compared, and that a third is gone has to be said."""
     width, height = source.size
     return recoloured(source, mask).crop((0, 0, width * 2 // 3, height))
+
+
+def another_picture(source: Image.Image, mask: Image.Image) -> Image.Image:
+    """Nothing to do with the source, and of another shape: pixels must not be compared."""
+    del source, mask
+    noise = np.random.default_rng(4).integers(0, 256, (300, 200, 3), dtype=np.uint8)
+    return Image.fromarray(noise)
 
 
 EDITS: Mapping[str, Edit] = {
@@ -65,6 +72,7 @@ EDITS: Mapping[str, Edit] = {
     "shifted": shifted,
     "blurred-everywhere": blurred_everywhere,
     "cropped": cropped,
+    "another-picture": another_picture,
 }
 
 
@@ -88,7 +96,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (base / "edits" / "recoloured" / "holiday.png").write_bytes(b"not one of the cases")
     systems = [part for name in EDITS for part in ("-s", f"{name}=folder:{base / 'edits' / name}")]
     command("run", str(suite), *systems, at=base)
-    command("score", "-m", "pixels,lpips,lpips[trunk=mini],clip[model=mini]", at=base)
+    command("score", "-m", "pixels,faults,lpips,lpips[trunk=mini],clip[model=mini]", at=base)
     return base
 
 
@@ -162,9 +170,32 @@ def test_damage_inside_the_mask_does_not_count_as_damage(workspace: Path) -> Non
 
 def test_what_cannot_be_compared_is_missing_with_a_reason(workspace: Path) -> None:
     frame = evalkit.open_workspace(workspace / "workspace").scores()
-    row = frame[(frame["system"] == "cropped") & (frame["output"] == "psnr_out")]
+    row = frame[(frame["system"] == "another-picture") & (frame["output"] == "psnr_out")]
     assert set(row["reason"]) == {"unaligned"}
     assert row["value"].isna().all()
+
+
+def test_what_is_left_of_a_cropped_picture_is_compared(workspace: Path) -> None:
+    assert means(workspace, "psnr_out")["cropped"] > 40
+    assert means(workspace, "overlap")["cropped"] == pytest.approx(2 / 3, abs=0.02)
+
+
+def test_a_shift_is_undone_before_it_is_judged(workspace: Path) -> None:
+    assert means(workspace, "psnr_out")["shifted"] < 30
+    assert means(workspace, "psnr_out_registered")["shifted"] > 40
+
+
+def test_faults_are_named(workspace: Path) -> None:
+    frame = evalkit.open_workspace(workspace / "workspace").sql(
+        "SELECT system, split_part(detail, ':', 1) AS fault FROM scores WHERE output = 'fault'"
+    )
+    found = {system: set(rows["fault"]) for system, rows in frame.groupby("system")}
+    assert found["recoloured"] == found["jpeg-90"] == {""}
+    assert found["cropped"] == {"cropped"}
+    assert found["shifted"] == {"displaced"}
+    assert found["blurred-everywhere"] == {"softened"}
+    assert found["jpeg-20"] <= {"reencoded", "mask_ignored"}
+    assert found["another-picture"] == {"repainted"}
 
 
 def test_missing_weights_are_said_and_the_rest_goes_on(workspace: Path) -> None:

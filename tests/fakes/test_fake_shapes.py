@@ -409,7 +409,8 @@ def test_the_environment_has_a_key_for_every_description(fakes: FakeServer) -> N
 
 
 def test_every_provider_has_a_base(fakes: FakeServer) -> None:
-    assert set(BASES) == set(PROVIDERS)
+    judges = {name for name in BASES if name.endswith("chat")}
+    assert set(BASES) - judges == set(PROVIDERS)
     assert set(ASYNC) <= set(PROVIDERS)
     assert fakes.base("openai") == f"{fakes.url}/openai/v1"
 

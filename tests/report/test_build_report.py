@@ -172,7 +172,7 @@ def test_a_run_with_nothing_done_still_makes_a_report(tmp_path: Path) -> None:
     made = build_report(inputs, tmp_path / "r.html")
     text = made.path.read_text("utf-8")
     assert "Nothing is scored here yet." in text
-    assert made.left_out == ("leaderboard", "votes", "validity", "refusals", "cost")
+    assert made.left_out == ("leaderboard", "votes", "validity", "edits", "faults", "refusals", "cost")
     assert "planned" in text
 
 

@@ -137,7 +137,7 @@ def _matched(source: RGB, image: RGB, inside: Bits | None) -> Frame | None:
     matrix = matched_corners(grey(source), grey(image), inside)
     if matrix is None:
         return None
-    (a, b, x), (c, d, y) = matrix
+    (a, b, x), (c, d, y) = matrix.tolist()
     if min(a, d) <= 0.1 or max(abs(b), abs(c)) > _STRAIGHT * min(a, d):
         return None
     height, width = source.shape[:2]
