@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 import evalkit
+from evalkit.images import decode
 from evalkit.suite import load_suite, resolve_mask, resolve_source
 
 Edit = Callable[[Image.Image, Image.Image], Image.Image]
@@ -36,8 +37,7 @@ def blurred_inside(source: Image.Image, mask: Image.Image) -> Image.Image:
 def jpeg(quality: int) -> Edit:
     def edit(source: Image.Image, mask: Image.Image) -> Image.Image:
         buffer = io.BytesIO()
-        profile = source.info.get("icc_profile")  # without it the colours would be others, and a fault
-        recoloured(source, mask).save(buffer, "JPEG", quality=quality, icc_profile=profile)
+        recoloured(source, mask).save(buffer, "JPEG", quality=quality)
         return Image.open(io.BytesIO(buffer.getvalue()))
 
     return edit
@@ -88,7 +88,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         mask = resolve_mask(loaded, case, source)
         assert source is not None
         assert mask is not None
-        picture = Image.open(io.BytesIO(source.data)).convert("RGB")
+        picture = Image.fromarray(decode(source.data))
         region = Image.open(io.BytesIO(mask.data))
         for name, edit in EDITS.items():
             folder = base / "edits" / name
