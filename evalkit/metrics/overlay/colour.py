@@ -21,7 +21,7 @@ _TO_XYZ = np.array(
 )
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 _FROM_CUBE_ROOTS = np.array([[0, 116, 0, -16], [500, -500, 0, 0], [0, 200, -200, 0]], np.float32)
-_CHUNK = 32768
+_CHUNK = 16384
 _OPPOSITE = 0.02
 """One plus the cosine of the hue difference, below which hues count as opposite: within about 11 degrees."""
 
@@ -66,26 +66,25 @@ def picture_lab(image: RGB) -> NDArray[np.float32]:
     return np.asarray(cv2.transform(f, _FROM_CUBE_ROOTS), dtype=np.float32).reshape(image.shape)
 
 
-def delta_e(source: RGB, image: RGB, source_lab: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+def delta_e(source: RGB, image: RGB) -> NDArray[np.float32]:
     """CIEDE2000 of two uint8 sRGB arrays (... x 3), float32 of shape (...); 0 where they are equal.
 
-    `source_lab` is `picture_lab(source)` where that is known already.
+    In pieces that stay in the processor's cache, and only where something differs if that is little.
     """
     import cv2
 
-    lab1 = (picture_lab(source) if source_lab is None else source_lab).reshape(-1, 3)
-    lab2 = picture_lab(image).reshape(-1, 3)
+    one, other = source.reshape(-1, 3), image.reshape(-1, 3)
     difference = cv2.absdiff(source, image)
     changed = np.flatnonzero(difference[..., 0] | difference[..., 1] | difference[..., 2])
-    out = np.zeros(len(lab1), np.float32)
-    if len(changed) > len(lab1) // 2:
-        for start in range(0, len(lab1), _CHUNK):
+    out = np.zeros(len(one), np.float32)
+    if len(changed) > len(one) // 2:
+        for start in range(0, len(one), _CHUNK):
             some = slice(start, start + _CHUNK)
-            out[some] = quick_ciede2000(lab1[some], lab2[some])
+            out[some] = quick_ciede2000(picture_lab(one[some]), picture_lab(other[some]))
     else:
         for start in range(0, len(changed), _CHUNK):
             few = changed[start : start + _CHUNK]
-            out[few] = quick_ciede2000(lab1[few], lab2[few])
+            out[few] = quick_ciede2000(picture_lab(one[few]), picture_lab(other[few]))
     return out.reshape(source.shape[:-1])
 
 
