@@ -19,6 +19,7 @@ import numpy as np
 
 from evalkit.metrics.asked import asked_aspect, asked_format, asked_size
 from evalkit.metrics.base import RGB, Bits, Metric, Need, Output, Subject
+from evalkit.metrics.delivery import is_blank
 from evalkit.metrics.overlay.changes import find_changes
 from evalkit.metrics.overlay.geometry import grey, resize_mask
 from evalkit.metrics.overlay.pairs import BENCH, Pair, Unusable, dilate, erode, pair
@@ -43,10 +44,6 @@ FAULTS: Mapping[str, str] = {
     "reencoded": "Compressed until it shows",
 }
 """Classes and their labels, in the order in which they are tried."""
-
-BLANK_SHARE = 0.995
-BLANK_LEVELS = 8
-"""Blank: so much of the picture lies within so many levels of its median colour."""
 
 MISSING = 0.03
 """Cropped: at least so much of the source is gone, and what is left was enlarged or cut out."""
@@ -150,23 +147,15 @@ def _found(subject: Subject) -> Iterator[tuple[str, str]]:
     image = subject.image
     if image is None:
         return
-    plain = blank_share(image)
     both = pair(subject) if subject.source_sha else Unusable("no_source")
-    if plain >= BLANK_SHARE and not (isinstance(both, Pair) and blank_share(both.source) >= BLANK_SHARE):
-        yield "blank", f"{plain:.1%} of the picture is one colour"
+    if is_blank(image) and not (isinstance(both, Pair) and is_blank(both.source)):
+        yield "blank", "all of the picture is one colour"
         return
     yield from _wrong_delivery(subject, image)
     if isinstance(both, Pair):
         yield from _wrong_edit(both, subject.case)
     elif both.reason == "unaligned":
         yield "repainted", "it has another shape than the source and shows something else"
-
-
-def blank_share(image: RGB) -> float:
-    """Share of pixels that are nearly the median colour in every channel, 0 to 1."""
-    some = image[:: max(1, image.shape[0] // 256), :: max(1, image.shape[1] // 256)].reshape(-1, 3)
-    middle = np.median(some, axis=0)
-    return float((np.abs(some - middle) <= BLANK_LEVELS).all(axis=1).mean())
 
 
 # What was asked for ---------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ import pytest
 from evalkit.metrics.overlay.changes import LOUDEST, VISIBLE, find_changes, threshold
 from evalkit.studio import distort
 
+pytestmark = pytest.mark.reference
+
 
 def overlap(one, other) -> float:
     return float((one & other).sum() / (one | other).sum())

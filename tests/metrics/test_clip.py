@@ -18,6 +18,8 @@ from evalkit.metrics.networks.views import padded
 from evalkit.types import Case
 from evalkit.weights.mini_model import MINI_CAVEAT, mini_digest
 
+pytestmark = pytest.mark.reference
+
 LONG = " ".join(f"Sentence number {n} says a little." for n in range(30))
 
 

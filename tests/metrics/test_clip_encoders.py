@@ -18,6 +18,8 @@ from evalkit.metrics.networks.torchrun import Resources
 from evalkit.metrics.registry import make, spec
 from evalkit.weights.torchguard import import_open_clip
 
+pytestmark = pytest.mark.reference
+
 
 @pytest.fixture(scope="module")
 def tiny() -> Encoder:

@@ -12,6 +12,8 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from evalkit.metrics.base import RGB
 from evalkit.metrics.overlay.colour import ciede2000, delta_e, quick_ciede2000, srgb_to_lab
 
+pytestmark = pytest.mark.reference
+
 SHARMA = Path(__file__).with_name("data") / "sharma-2005.csv"
 colours = st.tuples(*[st.integers(0, 255)] * 3)
 

@@ -11,6 +11,8 @@ from PIL import Image
 from evalkit.images import decode
 from evalkit.metrics.pixels import compare
 
+pytestmark = pytest.mark.reference
+
 SIDEWAYS = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
 
 

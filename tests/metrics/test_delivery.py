@@ -17,6 +17,8 @@ from evalkit.metrics.delivery import Delivery, colourfulness, is_blank, sharpnes
 from evalkit.metrics.fingerprint import dhash, from_text
 from evalkit.types import Value
 
+pytestmark = pytest.mark.reference
+
 
 @pytest.fixture
 def deliver(make_subject):

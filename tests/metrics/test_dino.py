@@ -17,6 +17,8 @@ from evalkit.metrics.dino import WEIGHTS, Dino
 from evalkit.metrics.networks.embedder import _shared
 from evalkit.weights.torchguard import torchvision_guard
 
+pytestmark = pytest.mark.reference
+
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -14,6 +14,8 @@ from evalkit.metrics.edit import Edit, edit_box
 from evalkit.metrics.networks.encoders import Encoder
 from evalkit.weights.mini_model import MINI_CAVEAT
 
+pytestmark = pytest.mark.reference
+
 CAPTIONS = {"source_caption": "a red mug on a table", "target_caption": "a green mug on a table"}
 
 

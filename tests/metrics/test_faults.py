@@ -12,7 +12,7 @@ import pytest
 
 from evalkit.images import Header
 from evalkit.metrics.asked import asked_aspect, asked_format, asked_size
-from evalkit.metrics.faults import FAULTS, Faults, blank_share, fault_of
+from evalkit.metrics.faults import FAULTS, Faults, fault_of
 from evalkit.studio import distort
 
 EDITS = Path(__file__).resolve().parents[2] / "benchmarks" / "edits.py"
@@ -102,14 +102,6 @@ def test_a_picture_without_a_source_is_judged_by_what_needs_none(make_subject, p
     (values,) = Faults().score([make_subject(np.zeros_like(photo))])
     assert values["fault_blank"].value == 1
     assert values["fault_noop"].reason == "no_source"
-
-
-def test_blank_is_one_colour_and_a_ramp_is_not(photo):
-    ramp = np.broadcast_to(np.linspace(0, 255, 256, dtype=np.uint8)[:, None, None], (256, 256, 3))
-    assert blank_share(np.full((64, 64, 3), 200, np.uint8)) == 1
-    assert blank_share(distort.noisy(np.full((64, 64, 3), 200, np.uint8), 1.5)) > 0.995
-    assert blank_share(np.ascontiguousarray(ramp)) < 0.2
-    assert blank_share(photo) < 0.5
 
 
 def test_words_for_sizes_and_formats():

@@ -10,6 +10,8 @@ from evalkit.metrics.overlay.geometry import aspect_error, lay
 from evalkit.metrics.overlay.similarity import mse, psnr
 from evalkit.studio import distort
 
+pytestmark = pytest.mark.reference
+
 
 @pytest.fixture(scope="module")
 def large() -> RGB:

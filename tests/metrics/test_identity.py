@@ -28,6 +28,8 @@ from evalkit.images import ImageProblem
 from evalkit.metrics import faces
 from evalkit.metrics.identity import SAME, Identity, pair_up
 
+pytestmark = pytest.mark.reference
+
 HALF = Image.Resampling.LANCZOS
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.metrics.reading.lines import assign
+
+pytestmark = pytest.mark.reference
 
 LINES = st.lists(st.text("abcde ", min_size=1, max_size=8).filter(str.strip), max_size=5)
 

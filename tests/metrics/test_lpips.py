@@ -29,6 +29,8 @@ from evalkit.metrics.overlay.pairs import Pair, erode
 from evalkit.weights import mini_model
 from evalkit.weights.torchguard import torchvision_guard
 
+pytestmark = pytest.mark.reference
+
 TORCHVISION = {"alex": "alexnet", "squeeze": "squeezenet1_1"}
 
 

@@ -17,6 +17,8 @@ from evalkit.metrics.reading.looks import Reading, read
 from evalkit.metrics.reading.reader import find, read_boxes, recognise
 from evalkit.metrics.reading.unwrap import Band, straighten
 
+pytestmark = pytest.mark.reference
+
 
 def letters(lines: tuple[str, ...]) -> int:
     return len(text.nospace("\n".join(lines)))

@@ -20,6 +20,8 @@ torchvision_guard()
 from torchmetrics.functional.image.lpips import _LPIPS  # noqa: E402 - importable only behind the guard
 from torchmetrics.image import PeakSignalNoiseRatio  # noqa: E402
 
+pytestmark = pytest.mark.reference
+
 TEXT = st.text("abcdefgh éß", min_size=1, max_size=30)
 
 

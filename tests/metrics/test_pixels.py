@@ -14,6 +14,8 @@ from evalkit.metrics.overlay.similarity import PSNR_CAP, mse, psnr, ssim
 from evalkit.metrics.pixels import Pixels, compare
 from evalkit.studio import distort
 
+pytestmark = pytest.mark.reference
+
 OUTSIDE = ("psnr_out", "ssim_out", "de00_out", "de00_p95_out", "mse_out")
 
 

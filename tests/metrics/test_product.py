@@ -17,6 +17,8 @@ from evalkit.metrics.base import RGB
 from evalkit.metrics.product import Product, border, framing, white_border
 from evalkit.types import Value
 
+pytestmark = pytest.mark.reference
+
 SIZE = 600
 BOX = (120, 180, 420, 480)
 """Of the subject: left, top, right, bottom of the 600 px."""

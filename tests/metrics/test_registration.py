@@ -20,6 +20,8 @@ from evalkit.metrics.overlay.registration import (
     warp,
 )
 
+pytestmark = pytest.mark.reference
+
 factors = st.floats(0.8, 1.25)
 small = st.floats(-0.1, 0.1)
 steps = st.floats(-30, 30)

@@ -18,6 +18,8 @@ from evalkit.metrics.reading.text import (
     words,
 )
 
+pytestmark = pytest.mark.reference
+
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 
 
