@@ -35,7 +35,6 @@ MUST: Mapping[str, tuple[str, ...]] = {
     "displacement": ("shifted", "zoomed"),
     "lpips_out": ("spilled", "repainted", "blurred"),
     "fault": ("spilled", "repainted", "not done", "cropped"),
-    "clip_dir": ("not done",),
 }
 """Outputs that must notice these faults at their strongest; else something is broken."""
 

@@ -119,12 +119,11 @@ def _misspelt(specimen: Specimen, slips: float) -> RGB:
 
 
 def _spilled(specimen: Specimen, share: float) -> RGB:
-    """A band of the picture, outside the mask, is drawn in inverse colours."""
-    rows = round(specimen.clean.shape[0] * share)
-    where = np.zeros(specimen.clean.shape[:2], np.bool_)
-    where[:rows] = True
-    if specimen.mask is not None:
-        where &= ~specimen.mask
+    """A share of what the mask protects, from the top, is drawn in inverse colours."""
+    grid = specimen.clean.shape[:2]
+    kept = np.flatnonzero(np.ones(grid, np.bool_) if specimen.mask is None else ~specimen.mask)
+    where = np.zeros(grid, np.bool_)
+    where.flat[kept[: max(1, round(share * len(kept)))]] = True
     return np.where(where[..., None], 255 - specimen.clean, specimen.clean)
 
 
