@@ -121,3 +121,8 @@ class Metric:
     def missing(self, reason: str) -> Mapping[str, Value]:
         """Every output as None for the same reason."""
         return {output.name: Value(None, reason) for output in self.outputs}
+
+
+def value_or(number: float | None, reason: str) -> Value:
+    """The number, or none with that reason."""
+    return Value(number, None if number is not None else reason)

@@ -172,12 +172,6 @@ def _direction(image: Vector, source: Vector | None, asked: _Asked, read: Mappin
     return Value(_within(float(moved @ meant) / (lengths[0] * lengths[1])))
 
 
-def _likeness(image: Vector, source: Vector | None, asked: _Asked) -> Value:
-    if source is None:
-        return Value(None, views.source_problem(asked.subject))
-    return _cosine(image, source)
-
-
 def _part(asked: _Asked, seen: Mapping[str, Vector], read: Mapping[str, Vector]) -> Value:
     if isinstance(asked.crop, str):
         return Value(None, asked.crop)

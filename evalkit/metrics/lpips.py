@@ -33,7 +33,8 @@ from evalkit.metrics.networks.perceivers import (
 )
 from evalkit.metrics.networks.pipeline import ahead
 from evalkit.metrics.networks.torchrun import checked_precision
-from evalkit.metrics.overlay.pairs import BENCH, Pair, Unusable, erode, pair, resize, resize_mask
+from evalkit.metrics.overlay.geometry import resize, resize_mask
+from evalkit.metrics.overlay.pairs import BENCH, Pair, Unusable, erode, pair
 from evalkit.types import Json, Value
 from evalkit.weights.mini_model import MINI_CAVEAT
 

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 from evalkit.errors import UnknownName, WeightsMissing
-from evalkit.metrics.base import Metric, Need, Output, Subject
+from evalkit.metrics.base import Metric, Need, Output, Subject, value_or
 from evalkit.metrics.reading import reader, tesseract, text
 from evalkit.metrics.reading.ceiling import ceiling
 from evalkit.metrics.reading.layout import Line, joined
@@ -114,7 +114,7 @@ class Ocr(Metric):
         second = Second()
         if self._has_second:
             second = ask_second(subject, found.lines)
-        top = _or(ceiling(expected), "no_font" if text.lenient(whole) else "only_punctuation")
+        top = value_or(ceiling(expected), "no_font" if text.lenient(whole) else "only_punctuation")
         return {**judge(expected, found, second), "ocr_ceiling": top}
 
 
@@ -138,8 +138,8 @@ def judge(expected: Sequence[str], found: Reading, second: Second | None = None)
     """Every output but `ocr_ceiling` for what was read. `expected` holds at least one visible character."""
     second = second or Second()
     values = {**_whole(expected, found.lines), **_by_line(expected, found.lines)}
-    values["ocr_confidence"] = _or(found.confidence, "no_text_found")
-    values["ocr_agree"] = _or(second.agreement, second.reason)
+    values["ocr_confidence"] = value_or(found.confidence, "no_text_found")
+    values["ocr_agree"] = value_or(second.agreement, second.reason)
     values["ocr_word_f1"] = replace(values["ocr_word_f1"], detail=evidence(found, second))
     return _flagged(values) if is_doubtful(found, second) else values
 
@@ -171,14 +171,14 @@ def _whole(expected: Sequence[str], lines: Sequence[Line]) -> dict[str, Value]:
     nothing = "only_punctuation"
     return {
         "ocr_exact": Value(float(wanted == got)),
-        "ocr_exact_lenient": _or(float(plain_wanted == plain_got) if plain_wanted else None, nothing),
-        "ocr_cer": _or(text.error_rate(plain_wanted, plain_got), nothing),
-        "ocr_cer_strict": _or(text.error_rate(wanted, got), nothing),
-        "ocr_cer_nospace": _or(tight, nothing),
-        "ocr_wer": _or(text.word_error_rate(plain_wanted, plain_got), nothing),
-        "ocr_word_precision": _or(words.precision, "no_text_found"),
-        "ocr_word_recall": _or(words.recall, nothing),
-        "ocr_word_f1": _or(words.f1, nothing),
+        "ocr_exact_lenient": value_or(float(plain_wanted == plain_got) if plain_wanted else None, nothing),
+        "ocr_cer": value_or(text.error_rate(plain_wanted, plain_got), nothing),
+        "ocr_cer_strict": value_or(text.error_rate(wanted, got), nothing),
+        "ocr_cer_nospace": value_or(tight, nothing),
+        "ocr_wer": value_or(text.word_error_rate(plain_wanted, plain_got), nothing),
+        "ocr_word_precision": value_or(words.precision, "no_text_found"),
+        "ocr_word_recall": value_or(words.recall, nothing),
+        "ocr_word_f1": value_or(words.f1, nothing),
     }
 
 
@@ -190,9 +190,9 @@ def _by_line(expected: Sequence[str], lines: Sequence[Line]) -> dict[str, Value]
     counts = [len(text.words(line)) for line in got]
     extra = sum(counts[n] for n in matched.extra) / sum(counts) if sum(counts) else None
     return {
-        "ocr_line_exact": _or(matched.exact_share, "only_punctuation"),
-        "ocr_line_cer": _or(matched.error_rate, "only_punctuation"),
-        "ocr_extra": _or(extra, "no_text_found"),
+        "ocr_line_exact": value_or(matched.exact_share, "only_punctuation"),
+        "ocr_line_cer": value_or(matched.error_rate, "only_punctuation"),
+        "ocr_extra": value_or(extra, "no_text_found"),
     }
 
 
@@ -201,10 +201,6 @@ def _flagged(values: Mapping[str, Value]) -> dict[str, Value]:
         name: value if value.value is None or name in _ABOUT_THE_READER else replace(value, flag=UNRELIABLE)
         for name, value in values.items()
     }
-
-
-def _or(value: float | None, reason: str) -> Value:
-    return Value(value, None if value is not None else reason)
 
 
 def _tesseract_version() -> str:

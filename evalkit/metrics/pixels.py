@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.metrics.base import RGB, Bits, Metric, Need, Output, Subject
+from evalkit.metrics.base import RGB, Bits, Metric, Need, Output, Subject, value_or
 from evalkit.metrics.overlay.pairs import BENCH, Pair, Unusable, pair
 from evalkit.metrics.overlay.preservation import Measures, Nearness, Tone, measures
 from evalkit.metrics.overlay.similarity import PSNR_CAP
@@ -115,17 +115,17 @@ def _masked(both: Pair, found: Measures) -> dict[str, Value]:
     out, straight = found.outside, found.registered
     return {
         "ssim_out": _similarity(out),
-        "psnr_out": _or(out.psnr, "no_outside"),
-        "de00_out": _or(out.de00, "no_outside"),
-        "de00_p95_out": _or(out.p95, "no_outside"),
-        "de00_visible_out": _or(out.visible, "no_outside"),
-        "mse_out": _or(out.mse, "no_outside"),
+        "psnr_out": value_or(out.psnr, "no_outside"),
+        "de00_out": value_or(out.de00, "no_outside"),
+        "de00_p95_out": value_or(out.p95, "no_outside"),
+        "de00_visible_out": value_or(out.visible, "no_outside"),
+        "mse_out": value_or(out.mse, "no_outside"),
         "ssim_out_registered": _similarity(straight),
-        "psnr_out_registered": _or(straight.psnr, "no_outside"),
-        "de00_out_registered": _or(straight.de00, "no_outside"),
-        "spill": _or(found.spill, "thin_outside"),
-        "changed_in": _or(found.changed_in, "no_inside"),
-        "psnr_out_pie": _or(_as_pie_bench(out.mse, both), "no_outside"),
+        "psnr_out_registered": value_or(straight.psnr, "no_outside"),
+        "de00_out_registered": value_or(straight.de00, "no_outside"),
+        "spill": value_or(found.spill, "thin_outside"),
+        "changed_in": value_or(found.changed_in, "no_inside"),
+        "psnr_out_pie": value_or(_as_pie_bench(out.mse, both), "no_outside"),
     }
 
 
@@ -142,15 +142,15 @@ def _always(both: Pair, found: Measures, expected: float | None) -> dict[str, Va
     over = expected is not None and share > OVERREACH * expected
     how = "" if both.geometry == "same" else both.geometry
     return {
-        "ssim_auto": _or(found.auto.ssim, nothing_kept),
-        "psnr_auto": _or(found.auto.psnr, nothing_kept),
-        "de00_auto": _or(found.auto.de00, nothing_kept),
+        "ssim_auto": value_or(found.auto.ssim, nothing_kept),
+        "psnr_auto": value_or(found.auto.psnr, nothing_kept),
+        "de00_auto": value_or(found.auto.de00, nothing_kept),
         "changed_fraction": Value(share, flag="overreach" if over else None),
         "noop": Value(float(found.noop)),
         "tone_drift": Value(found.tone.drift, detail=tone_in_words(found.tone))
         if found.tone
         else Value(None, nothing_kept),
-        "sharpness_ratio": _or(found.sharpness, "flat_source"),
+        "sharpness_ratio": value_or(found.sharpness, "flat_source"),
         "displacement": Value(found.displacement, detail=_way(found)),
         "overlap": Value(found.overlap, detail=how),
         "size_ratio": Value(both.size_ratio, detail=how),
@@ -171,8 +171,4 @@ def _way(found: Measures) -> str:
 
 
 def _similarity(near: Nearness) -> Value:
-    return _or(near.ssim, "no_outside" if near.mse is None else "thin_outside")
-
-
-def _or(value: float | None, reason: str) -> Value:
-    return Value(value, None if value is not None else reason)
+    return value_or(near.ssim, "no_outside" if near.mse is None else "thin_outside")

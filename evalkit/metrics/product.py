@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.metrics.base import RGB, Bits, Metric, Output, Subject
+from evalkit.metrics.base import RGB, Bits, Metric, Output, Subject, value_or
 from evalkit.types import Case, Value
 
 FRAME = 0.02
@@ -110,7 +110,7 @@ def framing(image: RGB) -> dict[str, Value]:
     cut = cut_out(small)
     if cut is None:
         return _none("no_plain_background", "offset", "fill", "clipped", "background_spread")
-    spread = {"product_background_spread": _or(unevenness(small, cut.backdrop), "no_background")}
+    spread = {"product_background_spread": value_or(unevenness(small, cut.backdrop), "no_background")}
     if not cut.subject.any():
         return {**spread, **_none("no_subject", "offset", "fill", "clipped")}
     return {**spread, **_place(cut.subject)}
@@ -296,7 +296,3 @@ def _grown(subject: Bits) -> Bits:
 
 def _none(reason: str, *names: str) -> dict[str, Value]:
     return {f"product_{name}": Value(None, reason) for name in names}
-
-
-def _or(value: float | None, reason: str) -> Value:
-    return Value(value, None if value is not None else reason)

@@ -134,7 +134,7 @@ def _minis() -> list[Metric]:
     found = []
     for name, metric in known().items():
         for option in ("model", "trunk"):
-            if option in metric.defaults and name != "judge":
+            if option in metric.defaults:
                 found.append(make(name, {option: "mini"}))
     return found
 

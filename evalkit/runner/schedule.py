@@ -19,10 +19,11 @@ from typing import Generic, Protocol, TypeVar
 
 from evalkit.metrics.base import Metric
 from evalkit.metrics.networks.torchrun import Resources, settled_device
+from evalkit.metrics.overlay.pairs import KEPT
 from evalkit.runner.judge import Job, Task, Values, judge
 from evalkit.workers import cpu_count, make_pool
 
-CHUNK = 8
+CHUNK = KEPT
 """Pictures that one worker takes at a time, for all metrics of one bench; pairs are remembered as long."""
 
 MODEL_CHUNK, BATCH = 16, 16

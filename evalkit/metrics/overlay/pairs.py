@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from evalkit.images import ImageProblem
 from evalkit.metrics.base import RGB, Bits, Subject
 from evalkit.metrics.overlay.changes import Changes, find_changes
-from evalkit.metrics.overlay.geometry import Kind, grey, lay, resize, resize_mask
+from evalkit.metrics.overlay.geometry import Kind, grey, lay
 from evalkit.metrics.overlay.registration import (
     IDENTITY,
     Affine,
@@ -29,10 +29,9 @@ from evalkit.metrics.overlay.registration import (
     warp,
 )
 
-__all__ = ["BENCH", "Pair", "Registered", "Unusable", "dilate", "erode", "pair", "resize", "resize_mask"]
-
 BENCH = "pair"
 KEPT = 8
+"""Pairs that are remembered: as many as a worker is given at a time, so that metrics share them."""
 
 IMPROVES = 0.95
 """A registration is used if it lowers the squared error outside the edit to this share or less."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from evalkit.metrics.base import RGB, Bits
 from evalkit.metrics.overlay.changes import VISIBLE
 from evalkit.metrics.overlay.colour import delta_e, srgb_to_lab
+from evalkit.metrics.overlay.geometry import grey
 from evalkit.metrics.overlay.pairs import Pair, dilate, erode
 from evalkit.metrics.overlay.similarity import WINDOW, mean_ssim, mse, psnr, ssim_map
 
@@ -94,7 +95,7 @@ def measures(both: Pair) -> Measures:
 
 def kept_region(both: Pair) -> Bits:
     """Where nothing should have changed: outside the mask, or where nothing has."""
-    return ~both.inside if both.inside is not None else both.once("unchanged", lambda: _unchanged(both))
+    return ~both.inside if both.inside is not None else _unchanged(both)
 
 
 def _measured(both: Pair) -> Measures:
@@ -150,6 +151,10 @@ class _Compared:
 
 
 def _unchanged(both: Pair) -> Bits:
+    return both.once("unchanged", lambda: _around(both))
+
+
+def _around(both: Pair) -> Bits:
     return ~dilate(both.changes.where, round(3 * both.scale)) if both.changes.pieces else both.valid
 
 
@@ -221,8 +226,5 @@ def _sharpness(source: RGB, image: RGB, kept: Bits) -> float | None:
     within = erode(kept, 1)
     if within.sum() < 64:
         return None
-    first, second = (
-        float(cv2.Laplacian(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), cv2.CV_32F)[within].var())
-        for p in (source, image)
-    )
+    first, second = (float(cv2.Laplacian(grey(p), cv2.CV_32F)[within].var()) for p in (source, image))
     return second / first if first > 0.05 else None
