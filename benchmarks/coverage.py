@@ -20,7 +20,8 @@ from scipy.special import expit
 from scipy.stats import norm, t
 
 from evalkit.preference import Votes, rate
-from evalkit.preference.bradley_terry import ELO_PER_LOGIT, fit
+from evalkit.preference.bradley_terry import fit
+from evalkit.preference.fitted import ELO_PER_LOGIT
 from evalkit.preference.intervals import spread_of
 from evalkit.preference.tally import tally
 from evalkit.stats import Resampling, cluster_bootstrap_mean

@@ -42,7 +42,7 @@ def votes_of(db: DuckDBPyConnection, study: str, criterion: str, category: str |
     where = {"study": study, "criterion": criterion, "category": category}
     systems = tuple(rows(db, "voted_systems", **where)[0][0] or ())
     found = db.execute(statement("votes"), {**where, "systems": list(systems)}).fetchnumpy()
-    columns = (
+    left, right, answer, case, rater = (
         np.asarray(found[name], dtype=np.int64) for name in ("left", "right", "answer", "case", "rater")
     )
-    return Votes(systems, *columns)
+    return Votes(systems, left, right, answer, case, rater)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.preference import bradley_terry as bt
+from evalkit.preference.fitted import ELO_PER_LOGIT
 from evalkit.preference.intervals import Spread, spread_of
 from evalkit.preference.tally import Tally, tally, win_rates
 from evalkit.preference.votes import BOTH_BAD, TIE, Floats, Votes
@@ -151,7 +152,7 @@ def _rating(m: _Measured, i: int, n: int) -> Estimate:
     value = float(bt.elo(m.theta)[i])
     if m.spread is None or m.spread.theta is None:
         return Estimate(value, n=n, n_expected=n, note="one case: no interval")
-    reach = m.spread.reach(m.level) * float(np.sqrt(m.spread.theta[i, i])) * bt.ELO_PER_LOGIT
+    reach = m.spread.reach(m.level) * float(np.sqrt(m.spread.theta[i, i])) * ELO_PER_LOGIT
     return Estimate(value, value - reach, value + reach, n, int(m.spread.clusters), n)
 
 
@@ -168,12 +169,12 @@ def _lead(m: _Measured, ratings: tuple[SystemRating, ...]) -> Lead | None:
     if m.theta is None or len(ratings) < 2:
         return None
     first, second = (m.votes.systems.index(line.system) for line in ratings[:2])
-    gap = float(m.theta[first] - m.theta[second]) * bt.ELO_PER_LOGIT
+    gap = float(m.theta[first] - m.theta[second]) * ELO_PER_LOGIT
     difference = Estimate(gap, n=m.votes.n, note="one case: no interval")
     if m.spread is not None and m.spread.theta is not None:
         V = m.spread.theta
         error = float(np.sqrt(max(V[first, first] + V[second, second] - 2 * V[first, second], 0.0)))
-        reach = m.spread.reach(m.level) * error * bt.ELO_PER_LOGIT
+        reach = m.spread.reach(m.level) * error * ELO_PER_LOGIT
         difference = Estimate(gap, gap - reach, gap + reach, m.votes.n, int(m.spread.clusters), m.votes.n)
     return Lead(ratings[0].system, ratings[1].system, difference)
 

@@ -16,12 +16,15 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-Floats = NDArray[np.float64]
+from evalkit.preference.fitted import ELO_PER_LOGIT, Fitted
+from evalkit.preference.tensor import Tensor
+from evalkit.preference.votes import LEFT, RIGHT, Floats
 
-ELO_PER_LOGIT = 400.0 / float(np.log(10.0))
 MAX_STEP = 2.0
 TOLERANCE = 1e-10
 MAX_ITERATIONS = 50
+FLOOR = 50.0
+"""Votes on a pair up to which each counts fully when opponents are weighted alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,38 @@ def fit(wins: Floats, start: Floats | None = None) -> Fit:
         if np.all(moved <= TOLERANCE):
             break
     return Fit(theta - theta.mean(axis=-1, keepdims=True), moved <= TOLERANCE)
+
+
+def fitted(tensor: Tensor, weights: Floats | None = None) -> Fitted:
+    """The abilities of one tensor, with what intervals need. `weights` (K, K, symmetric) weight the votes.
+
+    A tie and a "both bad" are half a win each way. Raises nothing where abilities do not exist: ask `parts`.
+    """
+    w = np.ones((tensor.size, tensor.size)) if weights is None else weights
+    wins = tensor.wins * w
+    found = fit(wins)
+    pull = _half_wins()[:, None, None] - _chances(found.theta)
+    return Fitted(
+        model="bradley-terry",
+        theta=found.theta,
+        extra=np.zeros(0),
+        names=(),
+        bread=inverse_information(found.theta, wins),
+        left=pull * w,
+        right=-pull * w,
+        others=np.zeros((0, 4, tensor.size, tensor.size)),
+        log_likelihood=log_likelihood(found.theta, wins),
+        converged=bool(found.converged),
+    )
+
+
+def opponent_uniform(games: Floats, floor: float = FLOOR) -> Floats:
+    """Weights (..., K, K) under which every opponent met counts alike, however often it was met.
+
+    1 / max(games, `floor`), times the floor: pairs with fewer votes than the floor are not blown up, so a
+    board where no pair has more is the same as one without weights. As in arena-rank's reweighting.
+    """
+    return np.asarray(floor / np.maximum(games, floor))
 
 
 def log_likelihood(theta: Floats, wins: Floats) -> float:
@@ -111,6 +146,13 @@ def _shifted(H: Floats) -> tuple[Floats, Floats]:
     trace = np.trace(H, axis1=-2, axis2=-1)[..., None, None]
     c = np.maximum(trace / size, 1e-12)
     return H + c / size + 1e-12 * c * np.eye(size), c
+
+
+def _half_wins() -> Floats:
+    """What each answer is worth to the system on the left (4)."""
+    worth = np.full(4, 0.5)
+    worth[LEFT], worth[RIGHT] = 1.0, 0.0
+    return worth
 
 
 def _chances(theta: Floats) -> Floats:

@@ -14,7 +14,7 @@ from scipy.stats import t
 
 from evalkit.preference import bradley_terry as bt
 from evalkit.preference.tally import Tally, resampled, resampled_votes, win_rates
-from evalkit.preference.votes import Floats, Ints, Votes
+from evalkit.preference.votes import Floats, Integers, Votes
 from evalkit.stats.bootstrap import Resampling
 
 PRIOR = 0.1
@@ -59,7 +59,7 @@ def spread_of(votes: Votes, cells: Tally, theta: Floats | None, resampling: Resa
 
 
 def _clustered(
-    cells: Tally, labels: Ints, theta: Floats | None, resamples: int, rng: np.random.Generator
+    cells: Tally, labels: Integers, theta: Floats | None, resamples: int, rng: np.random.Generator
 ) -> list[Floats]:
     groups = np.unique(labels).size
     counts = resampled(cells, labels, resamples, rng)
@@ -98,6 +98,6 @@ def _two_way(cases: Floats, raters: Floats, single: Floats) -> Floats:
     return np.asarray(V + np.diag(short))
 
 
-def _effective(labels: Ints) -> float:
+def _effective(labels: Integers) -> float:
     _, counts = np.unique(labels, return_counts=True)
     return float(counts.sum() ** 2 / (counts.astype(np.float64) ** 2).sum())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, Floats, Ints, Votes
+from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, Floats, Integers, Ints, Votes
 
 MAX_WEIGHTS = 2_000_000
 """Resamples x clusters held at once (16 MB)."""
@@ -23,9 +23,9 @@ class Tally:
     """C distinct cells (left, right, answer) of votes on K systems; `cell` (N) says which each vote is in."""
 
     size: int
-    left: Ints
-    right: Ints
-    answer: Ints
+    left: Integers
+    right: Integers
+    answer: Integers
     cell: Ints
 
     @property
@@ -81,7 +81,7 @@ def win_rates(wins: Floats) -> Floats:
     return np.asarray(np.divide(share.sum(axis=-1), opponents, out=empty, where=opponents > 0))
 
 
-def resampled(tally: Tally, labels: Ints, resamples: int, rng: np.random.Generator) -> Floats:
+def resampled(tally: Tally, labels: Integers, resamples: int, rng: np.random.Generator) -> Floats:
     """Cell counts (resamples, C) when the clusters named by `labels` (N) are drawn whole."""
     _, cluster = np.unique(labels, return_inverse=True)
     groups = int(cluster.max()) + 1
@@ -103,6 +103,6 @@ def _draws(groups: int, resamples: int, rng: np.random.Generator) -> Iterator[Fl
         yield rng.multinomial(groups, even, size=min(block, resamples - first)).astype(np.float64)
 
 
-def _won(answer: Ints, side: int) -> Floats:
+def _won(answer: Integers, side: int) -> Floats:
     other = RIGHT if side == LEFT else LEFT
     return np.where(answer == side, 1.0, np.where(answer == other, 0.0, 0.5))

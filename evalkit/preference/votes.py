@@ -1,12 +1,14 @@
-"""Votes as columns of small integers: how everything in `evalkit.preference` reads them.
+"""Votes on pairs as columns of integers. Everything in `evalkit.preference` reads them.
 
-This module knows how to code names and to count equal votes together. It knows no database and no model.
+This module knows how to code names and how votes are gone through in parts. It knows no database and no
+model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,52 +17,92 @@ from evalkit.errors import InvalidInput
 from evalkit.types import ANSWERS
 
 Ints = NDArray[np.int64]
+Integers = NDArray[np.integer[Any]]
+"""A column of any integer type: ten million votes fit into a fraction of what int64 takes."""
 Floats = NDArray[np.float64]
 
 LEFT, RIGHT, TIE, BOTH_BAD = range(4)
 """Codes of the answers, in the order of `types.ANSWERS`."""
+CHUNK = 1 << 20
+NAMED = 5
+"""Rows an error message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of votes: which cell of a (4, K, K) tensor each is in, flattened, and its weight or None."""
+
+    start: int
+    cells: Ints
+    weight: Floats | None
 
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """N votes. `left` and `right` index `systems`; `answer` indexes `ANSWERS`.
+    """N votes, or N kinds of votes with how often each was given as `weight`.
 
-    `case` and `rater` number the clusters that votes share: any integers, equal where shared. A vote on
-    variants of one prompt carries the number of the prompt.
+    `left` and `right` index `systems`; `answer` indexes `ANSWERS`. `case` and `rater` number the clusters
+    that votes share: integers from 0, equal where shared. A vote on variants of one prompt carries the number
+    of the prompt. `weight` is finite and not negative; None means 1 for each.
     """
 
     systems: tuple[str, ...]
-    left: Ints
-    right: Ints
-    answer: Ints
-    case: Ints
-    rater: Ints
+    left: Integers
+    right: Integers
+    answer: Integers
+    case: Integers
+    rater: Integers
+    weight: Floats | None = None
 
     def __post_init__(self) -> None:
         columns = (self.left, self.right, self.answer, self.case, self.rater)
-        if len({column.size for column in columns}) != 1:
+        sizes = {column.size for column in columns} | (
+            {self.weight.size} if self.weight is not None else set()
+        )
+        if len(sizes) != 1:
             raise InvalidInput("the columns of the votes are not of one length")
-        if self.n and (self._lowest() < 0 or self._highest() >= len(self.systems)):
+        if not self.n:
+            return
+        low, high = min(self.left.min(), self.right.min()), max(self.left.max(), self.right.max())
+        if low < 0 or high >= len(self.systems):
             raise InvalidInput("a vote names a system that is not in the list of systems")
-        if np.any(self.left == self.right):
-            raise InvalidInput("a vote compares a system with itself", "Leave identical-picture checks out.")
+        if self.answer.min() < LEFT or self.answer.max() > BOTH_BAD:
+            raise InvalidInput("a vote has an answer that is none of " + ", ".join(ANSWERS))
+        _refuse(self.left == self.right, "compares a system with itself", "Leave such votes out.")
+        if self.weight is not None:
+            wrong = ~(np.isfinite(self.weight) & (self.weight >= 0))
+            _refuse(wrong, "has a weight that is not a number from 0 up", "Correct it, or leave it out.")
 
     @property
     def n(self) -> int:
         return int(self.left.size)
 
+    def chunks(self) -> Iterator[Part]:
+        """The votes in order, in parts small enough that nothing of their size is held twice."""
+        k = len(self.systems)
+        for start in range(0, self.n, CHUNK):
+            part = slice(start, start + CHUNK)
+            cells = (self.answer[part].astype(np.int64) * k + self.left[part]) * k + self.right[part]
+            yield Part(start, cells, None if self.weight is None else self.weight[part])
+
     def compact(self) -> Votes:
         """The same votes with only the systems that occur in them, in the same order."""
-        used = np.unique(np.concatenate([self.left, self.right]))
+        seen = np.bincount(self.left, minlength=len(self.systems)) + np.bincount(
+            self.right, minlength=len(self.systems)
+        )
+        if np.all(seen > 0):
+            return self
+        used = np.flatnonzero(seen)
         names = tuple(self.systems[i] for i in used)
-        left, right = np.searchsorted(used, self.left), np.searchsorted(used, self.right)
-        return Votes(names, left, right, self.answer, self.case, self.rater)
+        place = np.cumsum(seen > 0) - 1
+        left, right = place[self.left], place[self.right]
+        return Votes(names, left, right, self.answer, self.case, self.rater, self.weight)
 
-    def _lowest(self) -> int:
-        return int(min(self.left.min(), self.right.min()))
-
-    def _highest(self) -> int:
-        return int(max(self.left.max(), self.right.max()))
+    def where(self, keep: NDArray[np.bool_]) -> Votes:
+        """The votes at which `keep` (N) is true; systems stay as they are."""
+        left, right, answer = self.left[keep], self.right[keep], self.answer[keep]
+        weight = None if self.weight is None else self.weight[keep]
+        return Votes(self.systems, left, right, answer, self.case[keep], self.rater[keep], weight)
 
 
 def votes_from_rows(rows: Iterable[tuple[str, str, str, str, str]]) -> Votes:
@@ -80,6 +122,13 @@ def votes_from_rows(rows: Iterable[tuple[str, str, str, str, str]]) -> Votes:
         _codes(case, sorted(set(case))),
         _codes(rater, sorted(set(rater))),
     )
+
+
+def _refuse(wrong: NDArray[np.bool_], what: str, hint: str) -> None:
+    rows = np.flatnonzero(wrong)
+    if rows.size:
+        named = ", ".join(str(row + 1) for row in rows[:NAMED]) + (", ..." if rows.size > NAMED else "")
+        raise InvalidInput(f"a vote {what}: row {named}", hint)
 
 
 def _codes(names: Sequence[str], known: Sequence[str]) -> Ints:
