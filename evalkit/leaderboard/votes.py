@@ -9,8 +9,7 @@ import numpy as np
 
 from evalkit.errors import UnknownName
 from evalkit.leaderboard.query import rows, statement
-from evalkit.preference import PreferenceBoard, Votes, rate
-from evalkit.preference.board import DEFAULT
+from evalkit.preference import PreferenceBoard, RatingOptions, Votes, rate
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,7 +27,7 @@ def vote_board(
     known = [str(name) for (name,) in db.execute("SELECT study FROM studies ORDER BY study").fetchall()]
     if study not in known:
         raise UnknownName("study", study, known)
-    board = rate(votes_of(db, study, criterion, category), replace(DEFAULT, seed=seed))
+    board = rate(votes_of(db, study, criterion, category), RatingOptions(seed=seed))
     return replace(board, caveats=(PICKED, *board.caveats)) if _picked(db, study) else board
 
 

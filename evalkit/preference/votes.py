@@ -85,6 +85,10 @@ class Votes:
             cells = (self.answer[part].astype(np.int64) * k + self.left[part]) * k + self.right[part]
             yield Part(start, cells, None if self.weight is None else self.weight[part])
 
+    def weight_at(self, places: Ints) -> Floats | None:
+        """Weights of the votes at these places; None where votes carry none."""
+        return None if self.weight is None else self.weight[places]
+
     def compact(self) -> Votes:
         """The same votes with only the systems that occur in them, in the same order."""
         seen = np.bincount(self.left, minlength=len(self.systems)) + np.bincount(

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from evalkit.preference import PreferenceBoard, Votes, rate, votes_from_rows
-from evalkit.stats import Resampling
+from evalkit.preference import PreferenceBoard, RatingOptions, Votes, rate, votes_from_rows
 
-FAST = Resampling(resamples=150)
+FAST = RatingOptions(draws=2000)
 
 
 def draw(
@@ -37,7 +36,7 @@ def test_order_and_scale() -> None:
     step = 0.4 * 400 / np.log(10)
     assert board.lead is not None
     assert board.lead.difference.low < step < board.lead.difference.high
-    assert board.method == "bradley-terry, bootstrap (v0)"
+    assert board.method == "bradley-terry, each opponent counts alike, two-way intervals"
 
 
 def test_counts_and_rates_by_hand() -> None:
@@ -143,5 +142,5 @@ def test_intervals_cover_when_raters_and_pictures_differ() -> None:
 
 def _endless(rng: np.random.Generator) -> dict[str, float]:
     votes = draw(rng, 4000, 4000, 1_000_000, taste=0.6, luck=0.8)
-    board = rate(votes, Resampling(resamples=2))
+    board = rate(votes, FAST)
     return {line.system: line.rating.value for line in board.ratings}

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from evalkit.errors import InvalidInput
 from evalkit.preference import Votes
 from evalkit.preference import bradley_terry as bt
-from evalkit.preference.tally import tally
 from evalkit.preference.tensor import Tensor, tensor_of, win_rates
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE
 
@@ -98,10 +97,3 @@ def test_a_pair_of_one_system_names_its_rows() -> None:
     ones = np.zeros(7, dtype=np.int64)
     with pytest.raises(InvalidInput, match=r"row 1, 2, 3, 4, 5, \.\.\."):
         Votes(("a", "b"), ones, ones, ones, ones, ones)
-
-
-def test_the_tensor_is_the_tally() -> None:
-    rng = np.random.default_rng(0)
-    votes = votes_of([tuple(rng.integers([0, 1, 0, 0, 0], [4, 4, 4, 9, 9])) for _ in range(500)])
-    cells = tally(votes)
-    assert np.array_equal(cells.wins(cells.counts), tensor_of(votes).wins)

@@ -5,7 +5,8 @@ import pytest
 
 from evalkit.errors import InvalidInput
 from evalkit.preference import Votes, votes_from_rows
-from evalkit.preference.tally import resampled, resampled_votes, tally, win_rates
+from evalkit.preference.resampling import drawn_clusters, drawn_votes
+from evalkit.preference.tensor import tensor_of, win_rates
 from evalkit.preference.votes import Ints
 
 
@@ -39,10 +40,10 @@ def test_impossible_votes_are_refused(left: Ints, right: Ints, case: Ints) -> No
 
 
 def test_wins_by_hand() -> None:
-    cells = tally(small())
-    assert cells.wins(cells.counts).tolist() == [[0, 2, 1], [0, 0, 0], [1, 0, 0]]
-    assert cells.played(cells.counts).tolist() == [4, 2, 2]
-    assert cells.both_bad(cells.counts).tolist() == [0.25, 0.0, 0.5]
+    tensor = tensor_of(small())
+    assert tensor.wins.tolist() == [[0, 2, 1], [0, 0, 0], [1, 0, 0]]
+    assert tensor.played.tolist() == [4, 2, 2]
+    assert tensor.both_bad.tolist() == [0.25, 0.0, 0.5]
 
 
 def test_win_rates_leave_out_opponents_never_met() -> None:
@@ -53,16 +54,15 @@ def test_win_rates_leave_out_opponents_never_met() -> None:
 
 def test_resampling_draws_clusters_whole() -> None:
     votes = small()
-    cells = tally(votes)
-    counts = resampled(cells, votes.case, 200, np.random.default_rng(0))
-    assert counts.shape == (200, 4)
-    assert set(counts.sum(axis=1)) == {4.0}
-    together = [sorted(cells.cell[votes.case == case]) for case in (0, 1)]
-    for pair in together:
-        assert (counts[:, pair[0]] == counts[:, pair[1]]).all()
+    counts = drawn_clusters(votes, votes.case, 200, np.random.default_rng(0))
+    assert counts.shape == (200, 4, 3, 3)
+    assert set(counts.sum(axis=(1, 2, 3))) == {4.0}
+    cells = [(int(votes.answer[v]), int(votes.left[v]), int(votes.right[v])) for v in range(4)]
+    for first, second in ((0, 1), (2, 3)):
+        assert (counts[:, *cells[first]] == counts[:, *cells[second]]).all()
 
 
 def test_resampling_votes_keeps_their_number() -> None:
-    counts = resampled_votes(tally(small()), 50, np.random.default_rng(0))
-    assert set(counts.sum(axis=1)) == {4.0}
-    assert len({tuple(row) for row in counts}) > 5
+    counts = drawn_votes(tensor_of(small()), 50, np.random.default_rng(0))
+    assert set(counts.sum(axis=(1, 2, 3))) == {4.0}
+    assert len({tuple(row.ravel()) for row in counts}) > 5
