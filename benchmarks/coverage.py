@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import norm, t
 
-from evalkit.preference import Votes, rate
+from evalkit.preference import Votes
 from evalkit.preference.bradley_terry import fit
+from evalkit.preference.clustering import Pull, count_clusters, meats
+from evalkit.preference.covariance import SHARINGS, pieces_of
 from evalkit.preference.fitted import ELO_PER_LOGIT
-from evalkit.preference.intervals import spread_of
-from evalkit.preference.tally import tally
-from evalkit.stats import Resampling, cluster_bootstrap_mean
+from evalkit.preference.rating import fit_of
+from evalkit.preference.tensor import tensor_of
+from evalkit.stats import cluster_bootstrap_mean
 from evalkit.stats.bootstrap import UNBOUNDED, Bounds
 from evalkit.stats.twoway import Ints
 from evalkit.stats.validity import Judgements, agreement, naive_interval
@@ -110,62 +112,67 @@ class Panel:
 
 
 PANELS = (
-    Panel("independent votes", 100, 100, 4000, 0.0, 0.0),
-    Panel("raters differ", 60, 100, 4000, 0.6, 0.0),
-    Panel("pictures differ", 100, 60, 4000, 0.0, 0.8),
-    Panel("both differ", 60, 60, 4000, 0.6, 0.8),
-    Panel("both differ, small", 15, 20, 1000, 0.6, 0.8),
+    Panel("independent votes", 200, 100, 10_000, 0.0, 0.0),
+    Panel("raters differ", 200, 100, 10_000, 0.6, 0.0),
+    Panel("pictures differ", 200, 100, 10_000, 0.0, 0.8),
+    Panel("both differ", 200, 100, 10_000, 0.6, 0.8),
+    Panel("both differ, few", 50, 50, 5_000, 0.6, 0.8),
+    Panel("both differ, many", 1000, 300, 100_000, 0.6, 0.8),
+    Panel("both differ, very few", 15, 20, 1_000, 0.6, 0.8),
 )
+SYSTEMS = 10
+TIES = 0.22
 
 
-def draw_votes(panel: Panel, rng: np.random.Generator, systems: int = 5) -> Votes:
-    """Votes of a study with equal spacing of the systems and 20 % ties."""
-    theta = np.linspace(-0.6, 0.6, systems)
-    left = rng.integers(systems, size=panel.votes)
-    right = (left + rng.integers(1, systems, size=panel.votes)) % systems
+def draw_votes(panel: Panel, rng: np.random.Generator) -> Votes:
+    """Votes of a study with equal spacing of the systems."""
+    theta = np.linspace(-0.6, 0.6, SYSTEMS)
+    left = rng.integers(SYSTEMS, size=panel.votes)
+    right = (left + rng.integers(1, SYSTEMS, size=panel.votes)) % SYSTEMS
     case, rater = rng.integers(panel.cases, size=panel.votes), rng.integers(panel.raters, size=panel.votes)
-    luck = panel.luck * rng.normal(size=(panel.cases, systems))
-    taste = panel.taste * rng.normal(size=(panel.raters, systems))
+    luck = panel.luck * rng.normal(size=(panel.cases, SYSTEMS))
+    taste = panel.taste * rng.normal(size=(panel.raters, SYSTEMS))
     gap = theta[left] - theta[right] + luck[case, left] - luck[case, right]
     gap = gap + taste[rater, left] - taste[rater, right]
     answer = np.where(rng.random(panel.votes) < expit(gap), 0, 1)
-    answer = np.where(rng.random(panel.votes) < 0.2, 2, answer)
-    return Votes(tuple("ABCDE"[:systems]), left, right, answer, case, rater)
+    answer = np.where(rng.random(panel.votes) < TIES, 2, answer)
+    return Votes(tuple("ABCDEFGHIJ"), left, right, answer, case, rater)
 
 
-def true_elo(panel: Panel) -> Floats:
-    """The ratings that endless votes of such a study would give (ties and noise shrink them)."""
-    many = Panel(panel.name, 4000, 4000, 2_000_000, panel.taste, panel.luck)
-    cells = tally(draw_votes(many, np.random.default_rng(1)))
-    theta = fit(cells.wins(cells.counts)).theta
-    return np.asarray(1000.0 + ELO_PER_LOGIT * theta)
+def true_theta(panel: Panel) -> Floats:
+    """The abilities that endless votes of such a study would give (ties, tastes and luck shrink them).
+
+    The mean of a logistic function of a normal variable is taken by Gauss-Hermite quadrature.
+    """
+    theta = np.linspace(-0.6, 0.6, SYSTEMS)
+    points, mass = np.polynomial.hermite_e.hermegauss(80)
+    spread = np.sqrt(2.0 * (panel.taste**2 + panel.luck**2))
+    gap = theta[:, None] - theta[None, :]
+    won = (expit(gap[..., None] + spread * points) * mass).sum(axis=-1) / mass.sum()
+    wins = (1.0 - TIES) * won + TIES / 2.0
+    np.fill_diagonal(wins, 0.0)
+    return fit(wins).theta
 
 
-def board_coverage(panel: Panel, simulations: int) -> tuple[float, float]:
-    """Coverage of a bootstrap over single votes and of ours, over all systems."""
-    rng, truth = np.random.default_rng(panel.votes), true_elo(panel)
-    naive = ours = 0
+def board_coverage(panel: Panel, simulations: int) -> tuple[Floats, float, float]:
+    """Coverage of ratings by way of sharing; of neighbours' differences and mean error in Elo, two-way."""
+    rng, truth = np.random.default_rng(panel.votes + panel.raters), true_theta(panel)
+    inside, between, error = np.zeros(len(SHARINGS)), 0.0, 0.0
     for _ in range(simulations):
         votes = draw_votes(panel, rng)
-        lines = sorted(rate(votes).ratings, key=lambda line: line.system)
-        alone = _single_votes(votes)
-        for i, line in enumerate(lines):
-            low, high = line.rating.low, line.rating.high
-            ours += low is not None and high is not None and low <= truth[i] <= high
-            naive += abs((line.rating.value or 0.0) - truth[i]) <= alone[i]
-    return naive / simulations / truth.size, ours / simulations / truth.size
-
-
-def _single_votes(votes: Votes) -> Floats:
-    """Half widths as if every vote came from its own rater and case."""
-    one_each = np.arange(votes.n)
-    single = Votes(votes.systems, votes.left, votes.right, votes.answer, one_each, one_each * 0)
-    cells = tally(single)
-    theta = fit(cells.wins(cells.counts)).theta
-    spread = spread_of(single, cells, theta, Resampling(resamples=400))
-    if spread is None or spread.theta is None:
-        return np.zeros(len(votes.systems))
-    return np.asarray(spread.reach(0.95) * np.sqrt(np.diag(spread.theta)) * ELO_PER_LOGIT)
+        fitted = fit_of(tensor_of(votes))
+        meat = meats(votes, [Pull(fitted.left, fitted.right, fitted.others)])[0]
+        pieces = pieces_of(fitted.bread, meat, count_clusters(votes))
+        off = fitted.theta - truth
+        for i, sharing in enumerate(SHARINGS):
+            known = pieces.shared(sharing)
+            assert known is not None
+            inside[i] += (np.abs(off) <= known.reach() * known.error).mean()
+            if sharing == "two-way":
+                gaps = [known.reach() * known.difference(k, k + 1) for k in range(SYSTEMS - 1)]
+                between += (np.abs(np.diff(off)) <= gaps).mean()
+                error += known.error.mean() * ELO_PER_LOGIT
+    return inside / simulations, between / simulations, error / simulations
 
 
 @dataclass(frozen=True)
@@ -242,7 +249,7 @@ def validity_coverage(jury: Jury, simulations: int) -> tuple[float, float, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulations", type=int, default=2000)
-    parser.add_argument("--boards", type=int, default=300)
+    parser.add_argument("--boards", type=int, default=1000)
     parser.add_argument("--validity", type=int, default=1000)
     arguments = parser.parse_args()
     print(f"Means, {arguments.simulations} simulations per cell: naive t / ours\n")
@@ -252,13 +259,22 @@ def main() -> None:
     for scenario in SCENARIOS:
         cells = [mean_coverage(scenario, groups, arguments.simulations) for groups in sizes]
         print(f"| {scenario.name} | " + " | ".join(f"{a:.3f} / {b:.3f}" for a, b in cells) + " |", flush=True)
-    print(f"\nRatings, {arguments.boards} studies of 5 systems per row\n")
-    print("| study | raters | cases | votes | single votes | ours |\n| --- | --- | --- | --- | --- | --- |")
-    for panel in PANELS:
-        naive, ours = board_coverage(panel, arguments.boards)
-        facts = f"{panel.name} | {panel.raters} | {panel.cases} | {panel.votes:,}"
-        print(f"| {facts} | {naive:.3f} | {ours:.3f} |", flush=True)
+    print_boards(arguments.boards)
     print_validity(arguments.validity)
+
+
+def print_boards(simulations: int) -> None:
+    """Ratings, by what votes are taken to share."""
+    print(f"\nRatings of {SYSTEMS} systems, {simulations} studies per row\n")
+    columns = ["single votes", "raters", "cases", "two-way", "two-way, neighbours", "two-way error, Elo"]
+    print("| study | raters | cases | votes | " + " | ".join(columns) + " |")
+    print("| --- |" + " --- |" * (3 + len(columns)))
+    for panel in PANELS:
+        inside, between, error = board_coverage(panel, simulations)
+        by = dict(zip(SHARINGS, inside, strict=True))
+        facts = f"{panel.name} | {panel.raters} | {panel.cases} | {panel.votes:,}"
+        shown = " | ".join(f"{by[s]:.3f}" for s in ("votes", "rater", "case", "two-way"))
+        print(f"| {facts} | {shown} | {between:.3f} | {error:.1f} |", flush=True)
 
 
 def print_validity(simulations: int) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from evalkit.errors import InvalidInput
@@ -82,24 +81,35 @@ class Clusters:
 def count_clusters(votes: Votes) -> Clusters:
     """Raters and cases behind the votes; weights count."""
     by_rater, by_case = (_sizes(labels, votes) for labels in (votes.rater, votes.case))
-    return Clusters(by_rater.size, by_case.size, _effective(by_rater), _effective(by_case))
+    return Clusters(by_rater.size, by_case.size, kish(by_rater), kish(by_case))
+
+
+def kish(sizes: Floats) -> float:
+    """How many clusters of equal size would be worth as much as these: (sum n)^2 / sum n^2."""
+    return float(sizes.sum() ** 2 / (sizes**2).sum()) if sizes.size else 0.0
 
 
 def meats(votes: Votes, pulls: Sequence[Pull]) -> list[Meat]:
     """What clusters pull, for each of several sets of numbers, in one pass over the votes."""
+    return [sums.meat() for sums in gather(votes, pulls)]
+
+
+def gather(votes: Votes, pulls: Sequence[Pull], packed: PackedVotes | None = None) -> list[Sums]:
+    """What each cluster pulls, for each of several sets of numbers, in one pass over the votes.
+
+    `packed` are the same votes, where they have been packed already.
+    """
     k = len(votes.systems)
     squared = np.zeros(4 * k * k)
     for part in votes.chunks():
         weight = None if part.weight is None else part.weight**2
         squared += np.bincount(part.cells, weights=weight, minlength=squared.size)
-    sums = [
-        _Sums(pull, int(votes.rater.max(initial=-1)) + 1, int(votes.case.max(initial=-1)) + 1)
-        for pull in pulls
-    ]
-    for block in _blocks(votes):
+    raters, cases = (int(labels.max(initial=-1)) + 1 for labels in (votes.rater, votes.case))
+    sums = [Sums(pull, raters, cases, squared.reshape(4, k, k)) for pull in pulls]
+    for block in (packed or PackedVotes.of(votes)).blocks():
         for one in sums:
             one.add(block)
-    return [one.meat(squared.reshape(4, k, k)) for one in sums]
+    return sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,102 +123,137 @@ class _Block:
     case: Ints
 
 
-class _Sums:
-    """Running totals of what raters, cases and both pull."""
+class Sums:
+    """What each rater (R, P) and each case (C, P) pulls in all, and the squares of what both at once pull."""
 
-    def __init__(self, pull: Pull, raters: int, cases: int) -> None:
-        self._pull = pull
+    def __init__(self, pull: Pull, raters: int, cases: int, squared: Floats) -> None:
+        self.pull = pull
         k, P = pull.systems, pull.size
         place = np.arange(4 * k * k)
         self._left, self._right = place // k % k, place % k
         self._values = pull.left.ravel(), pull.right.ravel()
-        self._rater, self._case = np.zeros((raters, P)), np.zeros((cases, P))
-        self._both = np.zeros((P, P))
+        self.rater, self.case = np.zeros((raters, P)), np.zeros((cases, P))
+        self.both, self.single = np.zeros((P, P)), pull.single(squared)
 
     def add(self, block: _Block) -> None:
         U = self._pulled(block)
-        self._both += U.T @ U
-        groups = np.arange(len(U) + 1)
-        ones = np.ones(len(U))
-        for totals, label in ((self._rater, block.rater), (self._case, block.case)):
-            # A sparse product adds rows up many times faster than np.add.at.
-            totals += csr_matrix((ones, label, groups), (len(U), len(totals))).T @ U
+        self.both += U.T @ U
+        _add_rows(self.rater, block.rater, U)
+        _add_rows(self.case, block.case, U)
 
-    def meat(self, squared: Floats) -> Meat:
-        single = self._pull.single(squared)
-        return Meat(single, self._rater.T @ self._rater, self._case.T @ self._case, self._both)
+    def add_vote(self, cell: int, rater: int, case: int, together: Ints) -> None:
+        """Add one vote in `cell`; `together` are the cells of earlier votes of this rater on this case."""
+        self.rater, self.case = _with_row(self.rater, rater), _with_row(self.case, case)
+        s, earlier = self._vote(np.array([cell])), self._vote(together)
+        self.single += np.outer(s, s)
+        self.both += np.outer(s, s) + np.outer(s, earlier) + np.outer(earlier, s)
+        self.rater[rater] += s
+        self.case[case] += s
+
+    def meat(self) -> Meat:
+        return Meat(self.single, self.rater.T @ self.rater, self.case.T @ self.case, self.both)
+
+    def _vote(self, cells: Ints) -> Floats:
+        """What votes in these cells pull together (P)."""
+        nobody = np.zeros(1, dtype=np.int64)
+        alone = _Block(cells, None, np.zeros(cells.size, dtype=np.int64), nobody, nobody)
+        return np.asarray(self._pulled(alone)[0])
 
     def _pulled(self, block: _Block) -> Floats:
-        k, groups = self._pull.systems, block.rater.size
+        """What each group of a block pulls (G, P)."""
+        k, groups = self.pull.systems, block.rater.size
         U = np.zeros(groups * k)
         for side, values in zip((self._left, self._right), self._values, strict=True):
             pulled = _weighted(values[block.cells], block.weight)
             U += np.bincount(block.group * k + side[block.cells], weights=pulled, minlength=U.size)
         columns: list[Floats] = [U.reshape(groups, k)]
-        for other in self._pull.others:
+        for other in self.pull.others:
             pulled = _weighted(other.ravel()[block.cells], block.weight)
             of_groups = np.bincount(block.group, weights=pulled, minlength=groups)
             columns.append(of_groups.astype(np.float64)[:, None])
         return np.hstack(columns) if len(columns) > 1 else columns[0]
 
 
-def _blocks(votes: Votes) -> Iterator[_Block]:
-    """The votes, sorted by rater and case, in blocks that cut no rater-on-a-case in two."""
-    if not votes.n:
-        return
-    key, order, layout = _sorted_keys(votes)
-    start = 0
-    while start < key.size:
-        end = min(start + BLOCK, key.size)
-        if end < key.size:
-            end = int(np.searchsorted(key, ((key[end - 1] >> layout.cell_bits) + 1) << layout.cell_bits))
-        yield _block(key[start:end], None if order is None else votes.weight_at(order[start:end]), layout)
-        start = end
-
-
 @dataclass(frozen=True, slots=True)
-class _Layout:
-    """How rater, case and cell lie in one integer, from the highest bits to the lowest."""
+class PackedVotes:
+    """Votes as sorted integers: the rater in the highest bits, then the case, then the cell of the tensor.
 
+    `weight` is in the order of the integers, None where votes carry none.
+    """
+
+    key: Ints
+    weight: Floats | None
     cell_bits: int
     case_bits: int
 
+    @classmethod
+    def of(cls, votes: Votes) -> PackedVotes:
+        """Pack votes. Raises `InvalidInput` where numbers of raters and cases do not fit into 63 bits."""
+        cell_bits = max(4 * len(votes.systems) ** 2 - 1, 1).bit_length()
+        case_bits, rater_bits = (int(c.max(initial=1)).bit_length() for c in (votes.case, votes.rater))
+        if cell_bits + case_bits + rater_bits > 63:
+            raise InvalidInput(
+                "the numbers of raters and cases are too large to be counted together",
+                "Number them from 0 without gaps.",
+            )
+        key = np.empty(votes.n, dtype=np.int64)
+        for part in votes.chunks():
+            place = slice(part.start, part.start + part.cells.size)
+            rater = votes.rater[place].astype(np.int64) << case_bits
+            key[place] = ((rater + votes.case[place]) << cell_bits) + part.cells
+        if votes.weight is None:
+            key.sort()
+            return cls(key, None, cell_bits, case_bits)
+        order = np.argsort(key, kind="stable")
+        return cls(key[order], votes.weight[order], cell_bits, case_bits)
 
-def _sorted_keys(votes: Votes) -> tuple[Ints, Ints | None, _Layout]:
-    """Rater, case and cell of each vote packed into an integer, sorted; and the order, if weights need it."""
-    cell_bits = max(4 * len(votes.systems) ** 2 - 1, 1).bit_length()
-    case_bits = max(int(votes.case.max()), 1).bit_length()
-    if cell_bits + case_bits + max(int(votes.rater.max()), 1).bit_length() > 63:
-        raise InvalidInput(
-            "the numbers of raters and cases are too large to be counted together",
-            "Number them from 0 without gaps.",
+    def blocks(self) -> Iterator[_Block]:
+        """The votes in blocks that cut no rater-on-a-case in two."""
+        start = 0
+        while start < self.key.size:
+            end = min(start + BLOCK, self.key.size)
+            if end < self.key.size:
+                last = self.key[end - 1] >> self.cell_bits
+                end = int(np.searchsorted(self.key, (last + 1) << self.cell_bits))
+            yield self._block(start, end)
+            start = end
+
+    def cells_of(self, rater: int, case: int) -> Ints:
+        """Cells of the votes of one rater on one case."""
+        label = (rater << self.case_bits) + case
+        start, end = np.searchsorted(self.key, [label << self.cell_bits, (label + 1) << self.cell_bits])
+        fits = case >> self.case_bits == 0
+        return np.asarray(self.key[start : end if fits else start] & ((1 << self.cell_bits) - 1))
+
+    def _block(self, start: int, end: int) -> _Block:
+        key = self.key[start:end]
+        label = key >> self.cell_bits
+        first = np.empty(label.size, dtype=np.bool_)
+        first[0] = True
+        np.not_equal(label[1:], label[:-1], out=first[1:])
+        named = label[first]
+        return _Block(
+            cells=key & ((1 << self.cell_bits) - 1),
+            weight=None if self.weight is None else self.weight[start:end],
+            group=np.cumsum(first) - 1,
+            rater=named >> self.case_bits,
+            case=named & ((1 << self.case_bits) - 1),
         )
-    key = np.empty(votes.n, dtype=np.int64)
-    for part in votes.chunks():
-        place = slice(part.start, part.start + part.cells.size)
-        rater = votes.rater[place].astype(np.int64) << case_bits
-        key[place] = ((rater + votes.case[place]) << cell_bits) + part.cells
-    layout = _Layout(cell_bits, case_bits)
-    if votes.weight is None:
-        key.sort()
-        return key, None, layout
-    order = np.argsort(key, kind="stable")
-    return key[order], order, layout
 
 
-def _block(key: Ints, weight: Floats | None, layout: _Layout) -> _Block:
-    label = key >> layout.cell_bits
-    first = np.empty(label.size, dtype=np.bool_)
-    first[0] = True
-    np.not_equal(label[1:], label[:-1], out=first[1:])
-    named = label[first]
-    return _Block(
-        cells=key & ((1 << layout.cell_bits) - 1),
-        weight=weight,
-        group=np.cumsum(first) - 1,
-        rater=named >> layout.case_bits,
-        case=named & ((1 << layout.case_bits) - 1),
-    )
+def _with_row(totals: Floats, label: int) -> Floats:
+    """The totals, with one more row of zeros if that is the label's."""
+    return np.vstack([totals, np.zeros((1, totals.shape[1]))]) if label == len(totals) else totals
+
+
+def _add_rows(totals: Floats, label: Ints, U: Floats) -> None:
+    """Add row g of U to row label[g] of the totals; many times faster than np.add.at."""
+    if len(U) > len(totals):
+        totals += csr_matrix((np.ones(len(U)), label, np.arange(len(U) + 1)), (len(U), len(totals))).T @ U
+    else:
+        P = totals.shape[1]
+        places = (label[:, None] * P + np.arange(P)).ravel()
+        totals += np.bincount(places, weights=U.ravel(), minlength=totals.size).reshape(totals.shape)
 
 
 def _weighted(values: Floats, weight: Floats | None) -> Floats:
@@ -218,7 +263,3 @@ def _weighted(values: Floats, weight: Floats | None) -> Floats:
 def _sizes(labels: Integers, votes: Votes) -> Floats:
     sizes = np.bincount(labels, weights=votes.weight).astype(np.float64)
     return np.asarray(sizes[sizes > 0])
-
-
-def _effective(sizes: NDArray[np.float64]) -> float:
-    return float(sizes.sum() ** 2 / (sizes**2).sum()) if sizes.size else 0.0

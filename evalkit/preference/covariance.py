@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from scipy.stats import t
 
 from evalkit.preference.clustering import Clusters, Meat
 from evalkit.preference.votes import Floats
+from evalkit.stats.bounded import student
 
 Sharing = Literal["two-way", "rater", "case", "votes"]
 SHARINGS: tuple[Sharing, ...] = get_args(Sharing)
@@ -88,7 +88,7 @@ class Covariance:
 
     def reach(self, level: float = 0.95) -> float:
         """Standard errors from the middle to the end of an interval."""
-        return float(t.ppf(0.5 + level / 2.0, self.freedom))
+        return student(0.5 + level / 2.0, self.freedom)
 
     def difference(self, i: int, j: int) -> float:
         """Standard error of number i minus number j."""

@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evalkit.preference import bradley_terry as bt
 from evalkit.preference.board import Lead, Pair, PreferenceBoard, RatingOptions, SystemRating
-from evalkit.preference.clustering import Clusters, Pull, count_clusters, meats
-from evalkit.preference.covariance import FEW, Covariance, Pieces, pieces_of
+from evalkit.preference.clustering import Clusters, Meat, Pull, count_clusters, meats
+from evalkit.preference.covariance import FEW, Covariance, pieces_of
 from evalkit.preference.fitted import ELO_PER_LOGIT, Fitted
 from evalkit.preference.resampling import bootstrap_pieces
 from evalkit.preference.shares import both_bad_pull, win_rate_pull
@@ -33,7 +35,7 @@ class Measured:
     `fit` is None without a common scale. A covariance is None where votes cannot say it.
     """
 
-    votes: Votes
+    n: int
     tensor: Tensor
     clusters: Clusters
     fit: Fitted | None
@@ -48,19 +50,24 @@ class Measured:
 def rate(votes: Votes, options: RatingOptions = DEFAULT) -> PreferenceBoard:
     """Rate every system of `votes`. Systems without a vote are listed with empty estimates."""
     unplayed = tuple(_unplayed(system) for system in _never_shown(votes))
-    m = measure(votes.compact(), options)
+    board = board_of(measure(votes.compact(), options))
+    return replace(board, ratings=(*board.ratings, *unplayed))
+
+
+def board_of(m: Measured) -> PreferenceBoard:
+    """The lines of a board, read off what was measured."""
     ratings = tuple(sorted(_lines(m), key=_best_first))
     return PreferenceBoard(
-        ratings=(*ratings, *unplayed),
+        ratings=ratings,
         pairs=_pairs(m.tensor),
         lead=_lead(m, ratings),
-        n_votes=votes.n,
+        n_votes=m.n,
         n_raters=m.clusters.raters,
         n_cases=m.clusters.cases,
         tie_rate=m.tensor.share(TIE),
         both_bad_rate=m.tensor.share(BOTH_BAD),
         caveats=_caveats(m),
-        options=options,
+        options=m.options,
         extra=dict(zip(m.fit.names, m.fit.extra.tolist(), strict=True)) if m.fit else {},
     )
 
@@ -69,10 +76,14 @@ def measure(votes: Votes, options: RatingOptions = DEFAULT) -> Measured:
     """Count, fit, and find how well everything is known. Every system must have a vote."""
     tensor, clusters = tensor_of(votes), count_clusters(votes)
     fit = fit_of(tensor, options) if votes.n and len(bt.parts(tensor.wins, tensor.systems)) == 1 else None
-    found = _pieces(votes, tensor, clusters, fit, options)
-    rating, win_rate, both_bad = (pieces.shared(options.sharing) if pieces else None for pieces in found)
-    raters, cases = (_behind(votes, labels) for labels in (votes.rater, votes.case))
-    return Measured(votes, tensor, clusters, fit, rating, win_rate, both_bad, raters, cases, options)
+    rating = win_rate = both_bad = None
+    if votes.n:
+        found = meats(votes, pulls_of(tensor, fit))
+        rating, win_rate, both_bad = covariances_of(found, fit, clusters, options)
+        if fit is not None and options.intervals == "bootstrap":
+            rating = _resampled(votes, tensor, fit, clusters, options)
+    raters, cases = (behind(votes, labels).sum(axis=0) for labels in (votes.rater, votes.case))
+    return Measured(votes.n, tensor, clusters, fit, rating, win_rate, both_bad, raters, cases, options)
 
 
 def fit_of(tensor: Tensor, options: RatingOptions = DEFAULT) -> Fitted:
@@ -85,38 +96,41 @@ def weights_of(tensor: Tensor, options: RatingOptions) -> Floats | None:
     return bt.opponent_uniform(tensor.games) if options.opponents == "alike" else None
 
 
-def _pieces(
-    votes: Votes, tensor: Tensor, clusters: Clusters, fit: Fitted | None, options: RatingOptions
-) -> tuple[Pieces | None, Pieces | None, Pieces | None]:
-    """Of ratings, win rates and "both bad" shares."""
-    if not votes.n:
-        return None, None, None
-    pulls = [win_rate_pull(tensor), both_bad_pull(tensor)]
-    if fit is not None:
-        pulls.append(Pull(fit.left, fit.right, fit.others))
-    found = meats(votes, pulls)
-    alone = np.eye(tensor.size)
-    shares = [pieces_of(alone, meat, clusters) for meat in found[:2]]
-    if fit is None:
-        return None, shares[0], shares[1]
-    if options.intervals == "bootstrap":
-        resampling = Resampling(options.level, options.resamples, options.seed)
-        weights = weights_of(tensor, options)
-        known = np.ones_like(tensor.wins) if weights is None else weights
-        return bootstrap_pieces(votes, fit.theta, known, clusters, resampling), shares[0], shares[1]
-    return pieces_of(fit.bread, found[2], clusters), shares[0], shares[1]
+def pulls_of(tensor: Tensor, fit: Fitted | None) -> list[Pull]:
+    """How votes pull on win rates, on "both bad" shares and, if there are any, on ratings."""
+    shares = [win_rate_pull(tensor), both_bad_pull(tensor)]
+    return shares if fit is None else [*shares, Pull(fit.left, fit.right, fit.others)]
 
 
-def _behind(votes: Votes, labels: Integers) -> Ints:
-    """How many different labels are behind each system (K)."""
+def covariances_of(
+    found: Sequence[Meat], fit: Fitted | None, clusters: Clusters, options: RatingOptions
+) -> tuple[Covariance | None, Covariance | None, Covariance | None]:
+    """Of ratings, win rates and "both bad" shares, from the meats of `pulls_of`."""
+    alone = np.eye(len(found[0].both))
+    win_rate, both_bad = (pieces_of(alone, meat, clusters).shared(options.sharing) for meat in found[:2])
+    rating = pieces_of(fit.bread, found[2], clusters).shared(options.sharing) if fit else None
+    return rating, win_rate, both_bad
+
+
+def _resampled(
+    votes: Votes, tensor: Tensor, fit: Fitted, clusters: Clusters, options: RatingOptions
+) -> Covariance | None:
+    weights = weights_of(tensor, options)
+    known = np.ones_like(tensor.wins) if weights is None else weights
+    resampling = Resampling(options.level, options.resamples, options.seed)
+    return bootstrap_pieces(votes, fit.theta, known, clusters, resampling).shared(options.sharing)
+
+
+def behind(votes: Votes, labels: Integers) -> NDArray[np.bool_]:
+    """Which labels are behind each system (labels, K)."""
     seen = np.zeros((int(labels.max(initial=-1)) + 1, len(votes.systems)), dtype=np.bool_)
     for side in (votes.left, votes.right):
         seen[labels, side] = True
-    return np.asarray(seen.sum(axis=0), dtype=np.int64)
+    return seen
 
 
 def _lines(m: Measured) -> list[SystemRating]:
-    if not m.votes.n:
+    if not m.n:
         return []
     shares, bad = win_rates(m.tensor.wins), m.tensor.both_bad
     played, ties = m.tensor.played, m.tensor.counts[TIE]
@@ -161,7 +175,7 @@ def _bounded(m: Measured, i: int, rates: Floats, known: Covariance | None) -> Es
     value, n = float(rates[i]), round(m.tensor.played[i])
     if known is None:
         return Estimate(value, n=n, n_expected=n, note="one case: no interval")
-    doubt = Uncertainty(float(known.error[i]), known.freedom + 1.0)
+    doubt = Uncertainty(float(known.error[i]), min(known.freedom + 1.0, n))
     low, high = bounded_interval(value, doubt, (0.0, 1.0), m.options.level)
     return Estimate(value, low, high, n, _clusters(known), n)
 
@@ -175,10 +189,10 @@ def _lead(m: Measured, ratings: tuple[SystemRating, ...]) -> Lead | None:
         return None
     first, second = (m.tensor.systems.index(line.system) for line in ratings[:2])
     gap = float(m.fit.theta[first] - m.fit.theta[second]) * ELO_PER_LOGIT
-    difference = Estimate(gap, n=m.votes.n, note="one case: no interval")
+    difference = Estimate(gap, n=m.n, note="one case: no interval")
     if m.rating is not None:
         reach = m.rating.reach(m.options.level) * m.rating.difference(first, second) * ELO_PER_LOGIT
-        difference = Estimate(gap, gap - reach, gap + reach, m.votes.n, _clusters(m.rating), m.votes.n)
+        difference = Estimate(gap, gap - reach, gap + reach, m.n, _clusters(m.rating), m.n)
     return Lead(ratings[0].system, ratings[1].system, difference)
 
 
@@ -200,7 +214,7 @@ def _pairs(tensor: Tensor) -> tuple[Pair, ...]:
 def _caveats(m: Measured) -> tuple[str, ...]:
     raters, cases = m.clusters.raters, m.clusters.cases
     said = []
-    if m.votes.n and m.fit is None:
+    if m.n and m.fit is None:
         groups = bt.parts(m.tensor.wins, m.tensor.systems)
         named = "; ".join("{" + ", ".join(group) + "}" for group in groups)
         said.append(

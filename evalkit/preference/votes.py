@@ -85,10 +85,6 @@ class Votes:
             cells = (self.answer[part].astype(np.int64) * k + self.left[part]) * k + self.right[part]
             yield Part(start, cells, None if self.weight is None else self.weight[part])
 
-    def weight_at(self, places: Ints) -> Floats | None:
-        """Weights of the votes at these places; None where votes carry none."""
-        return None if self.weight is None else self.weight[places]
-
     def compact(self) -> Votes:
         """The same votes with only the systems that occur in them, in the same order."""
         seen = np.bincount(self.left, minlength=len(self.systems)) + np.bincount(
@@ -102,8 +98,8 @@ class Votes:
         left, right = place[self.left], place[self.right]
         return Votes(names, left, right, self.answer, self.case, self.rater, self.weight)
 
-    def where(self, keep: NDArray[np.bool_]) -> Votes:
-        """The votes at which `keep` (N) is true; systems stay as they are."""
+    def where(self, keep: NDArray[np.bool_] | Ints) -> Votes:
+        """The votes at which `keep` is true, or at the places it names; systems stay as they are."""
         left, right, answer = self.left[keep], self.right[keep], self.answer[keep]
         weight = None if self.weight is None else self.weight[keep]
         return Votes(self.systems, left, right, answer, self.case[keep], self.rater[keep], weight)

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv
-from scipy.stats import norm, t
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from evalkit.errors import UsageError
 from evalkit.stats.clusters import ClusterTotals
@@ -81,9 +80,20 @@ def bounded_interval(
     error = known.error / width
     if error <= 1e-12:
         return _without_spread(p, known.clusters, level, bounds)
-    size = p * (1.0 - p) / error**2 * _few_clusters(known.freedom, level)
+    size = p * (1.0 - p) / error**2 * few_clusters(known.freedom, level)
     low, high = clopper_pearson(p * size, size, level)
     return floor + width * low, floor + width * high
+
+
+def few_clusters(freedom: float, level: float) -> float:
+    """What is left of a sample size when its variance is known from few clusters: (z/t)^2."""
+    upper = 0.5 + level / 2.0
+    return float((ndtri(upper) / student(upper, freedom)) ** 2)
+
+
+def student(p: float, freedom: float) -> float:
+    """Quantile of Student's t; `freedom` may be infinite."""
+    return float(stdtrit(freedom, p))
 
 
 def clopper_pearson(k: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -101,8 +111,3 @@ def _without_spread(
     unseen = 1.0 - ((1.0 - level) / 2.0) ** (1.0 / clusters)
     floor, width = bounds[0], bounds[1] - bounds[0]
     return floor + width * p * (1.0 - unseen), floor + width * (p + (1.0 - p) * unseen)
-
-
-def _few_clusters(freedom: float, level: float) -> float:
-    upper = 0.5 + level / 2.0
-    return float((norm.ppf(upper) / t.ppf(upper, freedom)) ** 2)

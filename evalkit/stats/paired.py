@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalkit.errors import UsageError
-from evalkit.stats.bounded import Uncertainty
+from evalkit.stats.bounded import Uncertainty, few_clusters
 from evalkit.stats.clusters import ClusterTotals, Floats
 from evalkit.types import Estimate
 
@@ -176,14 +176,7 @@ def _independent_pairs(totals: ClusterTotals, moved: float, level: float) -> flo
     spread = moved - totals.mean**2
     if known.error <= 1e-12 or spread <= 1e-12:
         return known.clusters
-    return min(spread / known.error**2, float(totals.n)) * _few_clusters(known.freedom, level)
-
-
-def _few_clusters(freedom: float, level: float) -> float:
-    from scipy.stats import norm, t
-
-    upper = 0.5 + level / 2.0
-    return float((norm.ppf(upper) / t.ppf(upper, freedom)) ** 2)
+    return min(spread / known.error**2, float(totals.n)) * few_clusters(known.freedom, level)
 
 
 def _melded_low(rose: float, fell: float, pairs: float, tail: float) -> float:
