@@ -5,6 +5,7 @@
     work.scores()                      one row per picture and metric output
     work.generations()                 one row per planned trial, with outcome, cost and latency
     work.leaderboard("typography")     one row per system and output, with intervals and coverage
+    work.leaderboard(study="s")        ratings from votes; with by="tag", one row per slice and system
     work.votes()                       one row per answer
     work.sql("select ...")             anything else
 
@@ -23,6 +24,9 @@ from evalkit.store import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+    from evalkit.preference import RatingOptions
 
 
 class Results:
@@ -57,19 +61,23 @@ class Results:
         outputs: Sequence[str] | None = None,
         study: str | None = None,
         criterion: str = "alignment",
+        by: str | None = None,
+        options: RatingOptions | None = None,
     ) -> pd.DataFrame:
         """Means over cases with 95 % intervals, best first; with `study`, ratings from its votes instead.
 
-        Raises `UnknownName` for a run, study or category that is not there.
+        Of votes: one row per system with its rating, win rate, rank range and chances; with `by` (category,
+        tag, rater, or a column the votes came with), one row per slice and system. Raises `UnknownName` for a
+        run, study, criterion, column or category that is not there.
         """
-        from evalkit.leaderboard import metric_board, to_frame, vote_board
+        from evalkit.leaderboard import metric_board, to_frame
         from evalkit.warehouse import connect
 
         self._check_category(category)
         with closing(connect(self.workspace)) as db:
-            if study is not None:
-                return to_frame(vote_board(db, study, criterion, category).ratings)
-            return to_frame(metric_board(db, self._run(run), category, outputs))
+            if study is None:
+                return to_frame(metric_board(db, self._run(run), category, outputs))
+            return _of_votes(db, study, criterion, category, by, options)
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Any query over the tables and views of the database."""
@@ -88,3 +96,25 @@ class Results:
 
     def _of_run(self, view: str, run: str | None, order: str) -> pd.DataFrame:
         return self.sql(f"SELECT * FROM {view} WHERE run = ? ORDER BY {order}", [self._run(run)])
+
+
+def _of_votes(
+    db: DuckDBPyConnection,
+    study: str,
+    criterion: str,
+    category: str | None,
+    by: str | None,
+    options: RatingOptions | None,
+) -> pd.DataFrame:
+    import pandas as pd
+
+    from evalkit.leaderboard import questions_of, rank, rank_slices
+    from evalkit.leaderboard.ballot_box import check_studies
+    from evalkit.leaderboard.rank_records import rating_records, slice_rows
+    from evalkit.preference import RatingOptions
+
+    check_studies(db, [study])
+    (asked,) = questions_of(db, [study], [criterion])
+    if by is not None:
+        return pd.DataFrame(slice_rows(rank_slices(db, asked, by, options or RatingOptions()).slices))
+    return pd.DataFrame(rating_records(rank(db, asked, category, options or RatingOptions()).board))

@@ -29,6 +29,7 @@ TASKS: tuple[Task, ...] = ("t2i", "edit")
 """What a case of a suite may ask for; `answer` is a question about pictures, asked of a judge."""
 EDIT_TYPES: tuple[EditType, ...] = get_args(EditType)
 ANSWERS: tuple[Answer, ...] = ("left", "right", "tie", "both_bad")
+SKIP = "skip"  # in the place of an answer: the rater would not say; kept and counted, never rated
 
 
 # ------------------------------------------------------------------ what is asked, and of whom

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
 from evalkit.cli.console import out
+from evalkit.cli.drawing import bar, interval, number, span_of
 from evalkit.store import Workspace
 from evalkit.types import Estimate
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from evalkit.leaderboard import BoardRow
-
-WIDTH = 24
 
 
 def show_boards(workspace: Workspace, run: str, study: str | None = None) -> None:
@@ -60,36 +60,7 @@ def _show(title: str, lines: Sequence[tuple[str, Estimate, str]]) -> None:
         ("n", "right"),
     ):
         table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
-    ends = [v for _, e, _ in lines for v in (e.low, e.high, e.value) if v is not None]
-    span = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    span = span_of([estimate for _, estimate, _ in lines])
     for name, estimate, n in lines:
-        table.add_row(name, _number(estimate.value), _interval(estimate), _bar(estimate, span), n)
+        table.add_row(name, number(estimate.value), escape(interval(estimate)), bar(estimate, span), n)
     out.print(table)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3f}"
-
-
-def _interval(estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
-        return "no interval"
-    return rf"\[{_number(estimate.low)}, {_number(estimate.high)}]"
-
-
-def _bar(estimate: Estimate, span: tuple[float, float]) -> str:
-    """The interval as a line and the estimate as a dot, on the scale of the table."""
-    if estimate.value is None:
-        return ""
-    low = estimate.low if estimate.low is not None else estimate.value
-    high = estimate.high if estimate.high is not None else estimate.value
-    at = [_column(value, span) for value in (low, estimate.value, high)]
-    marks = [" "] * WIDTH
-    marks[at[0] : at[2] + 1] = "─" * (at[2] - at[0] + 1)
-    marks[at[1]] = "●"
-    return "".join(marks)
-
-
-def _column(value: float, span: tuple[float, float]) -> int:
-    width = span[1] - span[0] or 1.0
-    return round((value - span[0]) / width * (WIDTH - 1))

@@ -31,6 +31,7 @@ COMMANDS = {
     "study": "Define a blind human study over a run.",
     "rate": "Start the rater app of a study.",
     "votes": "Simulate votes through the same service raters use.",
+    "rank": "Leaderboards from votes: ratings, intervals, rank ranges, and what to trust.",
     "validity": "Do the metrics agree with people? Accuracy on votes, with chance and ceiling.",
     "sql": "Query the results with SQL, also while a run is going on.",
     "db": "Build the DuckDB database from the facts.",

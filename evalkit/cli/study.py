@@ -9,6 +9,7 @@ import typer
 from evalkit.cli.app import make_app
 from evalkit.cli.console import note, out, show_table
 from evalkit.cli.options import JsonOption, WorkspaceOption
+from evalkit.cli.study_plan import plan
 from evalkit.store import Workspace
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from evalkit.types import Json
 
 app = make_app("Blind human studies.")
+app.command("plan")(plan)
 
 
 @app.callback()
@@ -39,6 +41,13 @@ def new(
     suite: Annotated[list[str] | None, typer.Option("--suite", help="Only these suites of the run.")] = None,
     title: Annotated[str, typer.Option("--title", help="What raters read on top.")] = "",
     seed: Annotated[int, typer.Option("--seed", help="Of the order in which pairs are shown.")] = 0,
+    goal: Annotated[
+        str,
+        typer.Option(
+            "--goal",
+            help="What votes are spent on: balanced, all, top-K, or new:SYSTEM (placed among the others).",
+        ),
+    ] = "balanced",
     from_disagreements: Annotated[
         int,
         typer.Option(
@@ -56,7 +65,9 @@ def new(
     opened = Workspace.open(workspace, create=False)
     chosen = opened.run_id(run)
     selection = _second_look(opened, chosen, from_disagreements) if from_disagreements else None
-    options = StudyOptions(system or None, criterion or None, suite or None, seed, title, selection=selection)
+    options = StudyOptions(
+        system or None, criterion or None, suite or None, seed, title, selection=selection, goal=goal
+    )
     study = create_study(opened, name, chosen, options)
     cases = len({(comparison.suite, comparison.case) for comparison in study.comparisons})
     out.print(
@@ -108,7 +119,8 @@ def status(
     query = """
         SELECT s.study, s.run, len(s.systems) AS systems, s.comparisons, count(b.ballot) AS ballots,
             count(DISTINCT b.rater) AS raters, count(DISTINCT b.comparison) AS seen,
-            coalesce(s.simulated, false) AS simulated, coalesce(s.selection, '') AS selection
+            coalesce(s.simulated, false) AS simulated, coalesce(s.selection, '') AS selection,
+            coalesce(s.imported, false) AS imported
         FROM studies s LEFT JOIN ballots b USING (study)
         WHERE s.study = coalesce(?, s.study)
         GROUP BY ALL ORDER BY s.study"""
@@ -119,3 +131,25 @@ def status(
     show_table(
         "Studies", rows, as_json=as_json, right=("systems", "comparisons", "ballots", "raters", "seen")
     )
+    if name is not None and any(row["imported"] for row in rows):
+        note(f"Study {name} holds imported votes: there are no pictures here to rate.")
+
+
+@app.command()
+def withdraw(
+    name: Annotated[str, typer.Argument(metavar="STUDY", help="Name of a study.")],
+    trial: Annotated[
+        list[str], typer.Argument(metavar="TRIAL...", help="Whose pictures; a unique beginning will do.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stays with the study.")],
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Withdraw pictures from a study: raters see them no more, and no rating reads votes on them."""
+    from evalkit.study.withdrawals import withdraw as withdraw_pictures
+
+    new = withdraw_pictures(Workspace.open(workspace, create=False), name, trial, reason)
+    before = len(set(trial)) - len(new)
+    known = f"; {before} were withdrawn before" if before else ""
+    out.print(f"{len(new)} pictures withdrawn from study {name}{known}", markup=False)
+    if new:
+        note("An open rater app shows them until it is started again.")

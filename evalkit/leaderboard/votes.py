@@ -1,15 +1,15 @@
-"""What the raters say: the votes of a study, rated by `evalkit.preference`."""
+"""What the raters say: the votes of studies, rated by `evalkit.preference`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from evalkit.errors import UnknownName
-from evalkit.leaderboard.query import rows, statement
+from evalkit.leaderboard.ballot_box import Box, Question, box_of
+from evalkit.leaderboard.query import rows
 from evalkit.preference import PreferenceBoard, RatingOptions, Votes, rate
+from evalkit.preference.slices import Slices, refit
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,27 +21,89 @@ PICKED = (
 
 
 def vote_board(
-    db: DuckDBPyConnection, study: str, criterion: str, category: str | None = None, seed: int = 0
+    db: DuckDBPyConnection,
+    study: str | Sequence[str],
+    criterion: str,
+    category: str | None = None,
+    options: RatingOptions = RatingOptions(),
 ) -> PreferenceBoard:
-    """Ratings of a study's systems on one criterion, over all categories or one. Raises `UnknownName`."""
-    known = [str(name) for (name,) in db.execute("SELECT study FROM studies ORDER BY study").fetchall()]
-    if study not in known:
-        raise UnknownName("study", study, known)
-    board = rate(votes_of(db, study, criterion, category), RatingOptions(seed=seed))
-    return replace(board, caveats=(PICKED, *board.caveats)) if _picked(db, study) else board
+    """Ratings of the systems of a study (or of several taken together) on one criterion.
+
+    Over all categories or one. Raises `UnknownName`.
+    """
+    question = _question(study, criterion, category)
+    box = box_of(db, question)
+    board = board_of_box(box, options)
+    return replace(board, caveats=(*caveats(db, question), *board.caveats))
 
 
-def _picked(db: DuckDBPyConnection, study: str) -> bool:
-    """Whether the pairs of a study were chosen for what was already known of them."""
-    return db.execute("SELECT selection FROM studies WHERE study = ?", [study]).fetchone() != (None,)
+def board_of_box(box: Box, options: RatingOptions = RatingOptions()) -> PreferenceBoard:
+    """Ratings of the votes in a box, with intervals that claim no more than the votes say."""
+    board = rate(box.votes, _knowable(box, options))
+    return replace(
+        board,
+        caveats=(*unknowns(box), *board.caveats),
+        n_raters=0 if box.raters_unknown else board.n_raters,
+        n_cases=0 if box.cases_unknown else board.n_cases,
+    )
+
+
+def _knowable(box: Box, options: RatingOptions) -> RatingOptions:
+    """Votes that do not say whose they are cannot be taken by rater; the same for cases."""
+    match box.raters_unknown, box.cases_unknown:
+        case True, True:
+            return replace(options, intervals="votes")
+        case True, False:
+            return replace(options, intervals="case")
+        case False, True:
+            return replace(options, intervals="rater")
+    return options
+
+
+def slices_of_box(box: Box, options: RatingOptions = RatingOptions()) -> Slices:
+    """Ratings within each slice of a box."""
+    return refit(box.votes, box.slice, box.slices, _knowable(box, options))
 
 
 def votes_of(db: DuckDBPyConnection, study: str, criterion: str, category: str | None = None) -> Votes:
     """The votes of a study on one criterion as integer columns; no vote becomes a Python object."""
-    where = {"study": study, "criterion": criterion, "category": category}
-    systems = tuple(rows(db, "voted_systems", **where)[0][0] or ())
-    found = db.execute(statement("votes"), {**where, "systems": list(systems)}).fetchnumpy()
-    left, right, answer, case, rater = (
-        np.asarray(found[name], dtype=np.int64) for name in ("left", "right", "answer", "case", "rater")
+    return box_of(db, _question(study, criterion, category)).votes
+
+
+def caveats(db: DuckDBPyConnection, question: Question) -> tuple[str, ...]:
+    """What is to be known of these votes before their ratings are believed."""
+    ((picked, withdrawn),) = rows(
+        db,
+        "votes_left_out",
+        studies=list(question.studies),
+        criterion=question.criterion,
+        category=question.category,
     )
-    return Votes(systems, left, right, answer, case, rater)
+    said = [PICKED] if picked else []
+    if withdrawn:
+        said.append(f"{withdrawn:,} votes are left out: a picture they are about was withdrawn.")
+    return tuple(said)
+
+
+def unknowns(box: Box) -> tuple[str, ...]:
+    """What votes do not say, and what that means for the intervals."""
+    n = box.votes.n
+    if box.raters_unknown and box.cases_unknown:
+        return (
+            "Neither raters nor prompts are known: every vote is taken to stand alone, and where it does "
+            "not, the intervals are too narrow.",
+        )
+    said = []
+    for missing, what, differ in (
+        (box.unknown_raters, "whose they are", "how people differ"),
+        (box.unknown_cases, "which prompt they are on", "how prompts differ"),
+    ):
+        if missing and missing == n:
+            said.append(f"The votes do not say {what}: the intervals do not know {differ}.")
+        elif missing:
+            said.append(f"{missing:,} of {n:,} votes do not say {what}: each is taken to stand alone.")
+    return tuple(said)
+
+
+def _question(study: str | Sequence[str], criterion: str | None, category: str | None) -> Question:
+    return Question((study,) if isinstance(study, str) else tuple(study), criterion, category)

@@ -2,7 +2,7 @@
 
 P(i beats j) = 1 / (1 + exp(theta_j - theta_i)) (Bradley & Terry 1952); ties and "both bad" are half a win
 each way. This module knows win matrices only. It refuses nothing: whether abilities exist at all is asked
-of `parts`, before.
+of `parts` or `connectivity`, before.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from evalkit.preference.fitted import ELO_PER_LOGIT, Fitted
+from evalkit.preference.newton import MAX_ITERATIONS as MAX_ITERATIONS
+from evalkit.preference.newton import MAX_STEP as MAX_STEP
+from evalkit.preference.newton import TOLERANCE, newton_step, pseudo_inverse
 from evalkit.preference.tensor import Tensor
-from evalkit.preference.votes import LEFT, RIGHT, Floats
+from evalkit.preference.votes import LEFT, RIGHT, Floats, Ints
 
-MAX_STEP = 2.0
-TOLERANCE = 1e-10
-MAX_ITERATIONS = 50
 FLOOR = 50.0
 """Votes on a pair up to which each counts fully when opponents are weighted alike."""
+PRIOR = 0.1
+"""Votes that `smoothed` adds to each compared pair, half each way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,35 @@ class Fit:
 
     theta: Floats
     converged: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Connectivity:
+    """Which systems can be put on one scale, and why others cannot. Groups are sorted, largest first.
+
+    `groups` are the strongly connected parts of "has beaten": with one group, abilities exist (Ford 1957).
+    `islands` are the weakly connected parts: systems of different islands were never compared. `unbeaten` are
+    the groups that won every vote against the rest of their island; `winless` those that lost every one.
+    """
+
+    groups: tuple[tuple[str, ...], ...]
+    islands: tuple[tuple[str, ...], ...]
+    unbeaten: tuple[tuple[str, ...], ...]
+    winless: tuple[tuple[str, ...], ...]
+
+    @property
+    def one_scale(self) -> bool:
+        return len(self.groups) <= 1
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What is in the way, a sentence each; empty where nothing is."""
+        said = []
+        if len(self.islands) > 1:
+            said.append("Never compared with each other: " + "; ".join(map(_named, self.islands)) + ".")
+        said += [f"Never beaten by any other: {_named(group)}." for group in self.unbeaten]
+        said += [f"Never beat any other: {_named(group)}." for group in self.winless]
+        return tuple(said)
 
 
 def fit(wins: Floats, start: Floats | None = None) -> Fit:
@@ -44,7 +75,7 @@ def fit(wins: Floats, start: Floats | None = None) -> Fit:
     theta = np.zeros(wins.shape[:-1]) if start is None else np.broadcast_to(start, wins.shape[:-1]).copy()
     moved = np.full(wins.shape[:-2], np.inf)
     for _ in range(MAX_ITERATIONS):
-        step = _newton_step(theta, wins)
+        step = newton_step(gradient(theta, wins), information(theta, wins), wins.shape[-1])
         theta = theta + step
         moved = np.abs(step).max(axis=-1)
         if np.all(moved <= TOLERANCE):
@@ -52,14 +83,18 @@ def fit(wins: Floats, start: Floats | None = None) -> Fit:
     return Fit(theta - theta.mean(axis=-1, keepdims=True), moved <= TOLERANCE)
 
 
-def fitted(tensor: Tensor, weights: Floats | None = None) -> Fitted:
+def fitted(
+    tensor: Tensor, weights: Floats | None = None, start: Floats | None = None, prior: float = 0.0
+) -> Fitted:
     """The abilities of one tensor, with what intervals need. `weights` (K, K, symmetric) weight the votes.
 
-    A tie and a "both bad" are half a win each way. Raises nothing where abilities do not exist: ask `parts`.
+    A tie and a "both bad" are half a win each way. `start` (K) is where Newton begins. `prior` above 0 gives
+    the posterior mode under `smoothed`, which also exists where a system never won or never lost. Raises
+    nothing where abilities do not exist: `converged` is false then, and `connectivity` tells why.
     """
     w = np.ones((tensor.size, tensor.size)) if weights is None else weights
-    wins = tensor.wins * w
-    found = fit(wins)
+    wins = smoothed(tensor.wins * w, prior)
+    found = fit(wins, start)
     pull = _half_wins()[:, None, None] - _chances(found.theta)
     return Fitted(
         model="bradley-terry",
@@ -71,8 +106,18 @@ def fitted(tensor: Tensor, weights: Floats | None = None) -> Fitted:
         right=-pull * w,
         others=np.zeros((0, 4, tensor.size, tensor.size)),
         log_likelihood=log_likelihood(found.theta, wins),
-        converged=bool(found.converged),
+        converged=bool(found.converged) and np.unique(_labels(wins, "strong")).size <= 1,
     )
+
+
+def smoothed(wins: Floats, prior: float = PRIOR) -> Floats:
+    """`wins` (..., K, K) and half of `prior` votes each way on every pair that met.
+
+    The mode of a posterior whose prior says "about even" of each compared pair. Pairs that never met get
+    nothing: votes nobody gave would tie systems together that nobody compared.
+    """
+    met = wins + np.swapaxes(wins, -1, -2) > 0
+    return np.asarray(wins + np.where(met, 0.5 * prior, 0.0))
 
 
 def opponent_uniform(games: Floats, floor: float = FLOOR) -> Floats:
@@ -105,25 +150,30 @@ def information(theta: Floats, wins: Floats) -> Floats:
 
 
 def inverse_information(theta: Floats, wins: Floats) -> Floats:
-    """Pseudo-inverse of `information`, by (H + cJ)^-1 - J/c with J = 11'/K and c = tr(H)/K.
-
-    A pseudo-inverse by singular values would have to guess which of them is zero; this one knows.
-    """
-    shifted, c = _shifted(information(theta, wins))
-    return np.asarray(np.linalg.inv(shifted) - 1.0 / (c * wins.shape[-1]))
+    """Pseudo-inverse of `information`, (..., K, K)."""
+    return pseudo_inverse(information(theta, wins), wins.shape[-1])
 
 
 def parts(wins: Floats, systems: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Groups of systems that can be put on one scale: the strongly connected parts of "has beaten".
 
     One part means that the maximum likelihood exists (Ford 1957). More than one means that some group never
-    beat, or was never compared with, the rest. Largest first, then by name.
+    beat, or was never compared with, the rest; `connectivity` tells which. Largest first, then by name.
     """
-    _, labels = connected_components(csr_matrix(wins > 0), directed=True, connection="strong")
-    groups: dict[int, list[str]] = {}
-    for label, system in zip(labels, systems, strict=True):
-        groups.setdefault(int(label), []).append(system)
-    return tuple(sorted((tuple(sorted(g)) for g in groups.values()), key=lambda g: (-len(g), g)))
+    return _sorted_groups(_labels(wins, "strong"), systems)
+
+
+def connectivity(wins: Floats, systems: Sequence[str]) -> Connectivity:
+    """Who can be put on one scale with whom, and who stands apart, from `wins` (K, K), ties half each way."""
+    labels = _labels(wins, "strong")
+    across = (wins > 0) & (labels[:, None] != labels[None, :])
+    winning, losing = np.unique(labels[across.any(axis=1)]), np.unique(labels[across.any(axis=0)])
+    return Connectivity(
+        groups=_sorted_groups(labels, systems),
+        islands=_sorted_groups(_labels(wins, "weak"), systems),
+        unbeaten=_sorted_groups(labels, systems, np.setdiff1d(winning, losing)),
+        winless=_sorted_groups(labels, systems, np.setdiff1d(losing, winning)),
+    )
 
 
 def elo(theta: Floats) -> Floats:
@@ -131,21 +181,24 @@ def elo(theta: Floats) -> Floats:
     return np.asarray(1000.0 + ELO_PER_LOGIT * (theta - theta.mean(axis=-1, keepdims=True)))
 
 
-def _newton_step(theta: Floats, wins: Floats) -> Floats:
-    shifted, _ = _shifted(information(theta, wins))
-    step = np.linalg.solve(shifted, gradient(theta, wins)[..., None])[..., 0]
-    return np.asarray(np.clip(step, -MAX_STEP, MAX_STEP))
+def _labels(wins: Floats, connection: str) -> Ints:
+    """The number of the connected part each system is in (K)."""
+    _, labels = connected_components(csr_matrix(wins > 0), directed=True, connection=connection)
+    return np.asarray(labels, dtype=np.int64)
 
 
-def _shifted(H: Floats) -> tuple[Floats, Floats]:
-    """H + cJ, which is regular where H is a connected Laplacian, and c, with two axes of length 1.
+def _sorted_groups(
+    labels: Ints, systems: Sequence[str], wanted: Ints | None = None
+) -> tuple[tuple[str, ...], ...]:
+    numbers = np.unique(labels) if wanted is None else wanted
+    groups = [
+        tuple(sorted(systems[i] for i in np.flatnonzero(labels == number).tolist())) for number in numbers
+    ]
+    return tuple(sorted(groups, key=lambda group: (-len(group), group)))
 
-    The floor keeps it regular where H has vanished: a separated problem far out.
-    """
-    size = H.shape[-1]
-    trace = np.trace(H, axis1=-2, axis2=-1)[..., None, None]
-    c = np.maximum(trace / size, 1e-12)
-    return H + c / size + 1e-12 * c * np.eye(size), c
+
+def _named(group: tuple[str, ...]) -> str:
+    return "{" + ", ".join(group) + "}"
 
 
 def _half_wins() -> Floats:

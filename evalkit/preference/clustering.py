@@ -114,11 +114,16 @@ def gather(votes: Votes, pulls: Sequence[Pull], packed: PackedVotes | None = Non
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Votes of whole raters-on-a-case: their cells, and for each group its number, rater and case."""
+    """Votes of whole raters-on-a-case: the cell of each and its group; for each group, its rater and case.
+
+    `left` and `right` are where in a (groups, K) table a vote's two systems are.
+    """
 
     cells: Ints
     weight: Floats | None
     group: Ints
+    left: Ints
+    right: Ints
     rater: Ints
     case: Ints
 
@@ -128,9 +133,7 @@ class Sums:
 
     def __init__(self, pull: Pull, raters: int, cases: int, squared: Floats) -> None:
         self.pull = pull
-        k, P = pull.systems, pull.size
-        place = np.arange(4 * k * k)
-        self._left, self._right = place // k % k, place % k
+        P = pull.size
         self._values = pull.left.ravel(), pull.right.ravel()
         self.rater, self.case = np.zeros((raters, P)), np.zeros((cases, P))
         self.both, self.single = np.zeros((P, P)), pull.single(squared)
@@ -156,16 +159,16 @@ class Sums:
     def _vote(self, cells: Ints) -> Floats:
         """What votes in these cells pull together (P)."""
         nobody = np.zeros(1, dtype=np.int64)
-        alone = _Block(cells, None, np.zeros(cells.size, dtype=np.int64), nobody, nobody)
+        alone = _block(cells, None, np.zeros(cells.size, dtype=np.int64), (nobody, nobody), self.pull.systems)
         return np.asarray(self._pulled(alone)[0])
 
     def _pulled(self, block: _Block) -> Floats:
         """What each group of a block pulls (G, P)."""
         k, groups = self.pull.systems, block.rater.size
         U = np.zeros(groups * k)
-        for side, values in zip((self._left, self._right), self._values, strict=True):
+        for places, values in zip((block.left, block.right), self._values, strict=True):
             pulled = _weighted(values[block.cells], block.weight)
-            U += np.bincount(block.group * k + side[block.cells], weights=pulled, minlength=U.size)
+            U += np.bincount(places, weights=pulled, minlength=U.size)
         columns: list[Floats] = [U.reshape(groups, k)]
         for other in self.pull.others:
             pulled = _weighted(other.ravel()[block.cells], block.weight)
@@ -183,6 +186,7 @@ class PackedVotes:
 
     key: Ints
     weight: Floats | None
+    systems: int
     cell_bits: int
     case_bits: int
 
@@ -203,9 +207,9 @@ class PackedVotes:
             key[place] = ((rater + votes.case[place]) << cell_bits) + part.cells
         if votes.weight is None:
             key.sort()
-            return cls(key, None, cell_bits, case_bits)
+            return cls(key, None, len(votes.systems), cell_bits, case_bits)
         order = np.argsort(key, kind="stable")
-        return cls(key[order], votes.weight[order], cell_bits, case_bits)
+        return cls(key[order], votes.weight[order], len(votes.systems), cell_bits, case_bits)
 
     def blocks(self) -> Iterator[_Block]:
         """The votes in blocks that cut no rater-on-a-case in two."""
@@ -232,13 +236,16 @@ class PackedVotes:
         first[0] = True
         np.not_equal(label[1:], label[:-1], out=first[1:])
         named = label[first]
-        return _Block(
-            cells=key & ((1 << self.cell_bits) - 1),
-            weight=None if self.weight is None else self.weight[start:end],
-            group=np.cumsum(first) - 1,
-            rater=named >> self.case_bits,
-            case=named & ((1 << self.case_bits) - 1),
-        )
+        clusters = named >> self.case_bits, named & ((1 << self.case_bits) - 1)
+        weight = None if self.weight is None else self.weight[start:end]
+        cells = key & ((1 << self.cell_bits) - 1)
+        return _block(cells, weight, np.cumsum(first) - 1, clusters, self.systems)
+
+
+def _block(cells: Ints, weight: Floats | None, group: Ints, clusters: tuple[Ints, Ints], k: int) -> _Block:
+    cell = np.arange(4 * k * k)
+    left, right = (group * k + side[cells] for side in (cell // k % k, cell % k))
+    return _Block(cells, weight, group, left, right, *clusters)
 
 
 def _with_row(totals: Floats, label: int) -> Floats:

@@ -18,7 +18,7 @@ from evalkit.errors import UsageError
 from evalkit.preference import bradley_terry as bt
 from evalkit.preference.board import PreferenceBoard, RatingOptions
 from evalkit.preference.clustering import Clusters, PackedVotes, Sums, gather, kish
-from evalkit.preference.rating import Measured, behind, board_of, covariances_of, fit_of, pulls_of
+from evalkit.preference.rating import Measured, behind, board_of, fit_of, known_of, pulls_of
 from evalkit.preference.tensor import tensor_of
 from evalkit.preference.votes import Floats, Ints, Votes
 
@@ -87,15 +87,12 @@ class LiveBoard:
             return self.board()
         raters, cases = self._raters, self._cases
         clusters = Clusters(raters.sizes.size, cases.sizes.size, kish(raters.sizes), kish(cases.sizes))
-        rating, win_rate, both_bad = covariances_of(
-            [sums.meat() for sums in self._sums], fit, clusters, self.options
-        )
-        by_rater, by_case = (np.asarray(label.seen.sum(axis=0), dtype=np.int64) for label in (raters, cases))
+        known = known_of([sums.meat() for sums in self._sums], fit, clusters, self.options)
+        shown = [np.asarray(label.seen.sum(axis=0), dtype=np.int64) for label in (raters, cases)]
         n = self._votes.n + len(self._new)
-        measured = Measured(
-            n, self._tensor, clusters, fit, rating, win_rate, both_bad, by_rater, by_case, self.options
+        return board_of(
+            Measured(n, self._tensor, clusters, fit, known, shown[0], shown[1], self.options, quick=True)
         )
-        return board_of(measured)
 
     def _measure(self, votes: Votes) -> None:
         self._votes, self._new = votes, list[OneVote]()

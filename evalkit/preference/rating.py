@@ -12,39 +12,67 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from evalkit.errors import InvalidInput
 from evalkit.preference import bradley_terry as bt
-from evalkit.preference.board import Lead, Pair, PreferenceBoard, RatingOptions, SystemRating
+from evalkit.preference.board import Lead, Pair, PreferenceBoard, RatingOptions, Standing, SystemRating
 from evalkit.preference.clustering import Clusters, Meat, Pull, count_clusters, meats
-from evalkit.preference.covariance import FEW, Covariance, pieces_of
+from evalkit.preference.covariance import FEW, Covariance, Pieces, pieces_of
 from evalkit.preference.fitted import ELO_PER_LOGIT, Fitted
+from evalkit.preference.limits import Limits, limits_of
+from evalkit.preference.models import model_named
+from evalkit.preference.quasi import quasi_errors
+from evalkit.preference.ranks import (
+    RankOptions,
+    Ranks,
+    chances_of_places,
+    overlap_ranges,
+    quick_ranges,
+    rank_ranges,
+)
 from evalkit.preference.resampling import bootstrap_pieces
 from evalkit.preference.shares import both_bad_pull, win_rate_pull
+from evalkit.preference.stopping import PairVerdict, StopRule, board_verdicts
 from evalkit.preference.tensor import Tensor, tensor_of, win_rates
-from evalkit.preference.votes import BOTH_BAD, TIE, Floats, Integers, Ints, Votes
+from evalkit.preference.votes import BOTH_BAD, CHUNK, TIE, Floats, Integers, Ints, Votes
 from evalkit.stats.bootstrap import Resampling
 from evalkit.stats.bounded import Uncertainty, bounded_interval
 from evalkit.types import Estimate
 
 DEFAULT = RatingOptions()
+QUICK_DRAWS = 1000
+"""Draws behind the chances of a quick board: right to within two points of a hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How well ratings, win rates and "both bad" shares are known; None where votes cannot say it.
+
+    `pieces` are the covariances of the ratings by what votes are taken to share.
+    """
+
+    rating: Covariance | None = None
+    win_rate: Covariance | None = None
+    both_bad: Covariance | None = None
+    pieces: Pieces | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """Everything computed of the votes at once; a board is lines read off it.
 
-    `fit` is None without a common scale. A covariance is None where votes cannot say it.
+    `fit` is None without a common scale; `raters` and `cases` (K) count those behind each system.
+    `quick` boards take rank ranges without draws, which may be a little wider.
     """
 
     n: int
     tensor: Tensor
     clusters: Clusters
     fit: Fitted | None
-    rating: Covariance | None
-    win_rate: Covariance | None
-    both_bad: Covariance | None
+    known: Known
     raters: Ints
     cases: Ints
     options: RatingOptions
+    quick: bool = False
 
 
 def rate(votes: Votes, options: RatingOptions = DEFAULT) -> PreferenceBoard:
@@ -68,6 +96,8 @@ def board_of(m: Measured) -> PreferenceBoard:
         both_bad_rate=m.tensor.share(BOTH_BAD),
         caveats=_caveats(m),
         options=m.options,
+        limits=_limits(m),
+        verdicts=_verdicts(m),
         extra=dict(zip(m.fit.names, m.fit.extra.tolist(), strict=True)) if m.fit else {},
     )
 
@@ -76,19 +106,18 @@ def measure(votes: Votes, options: RatingOptions = DEFAULT) -> Measured:
     """Count, fit, and find how well everything is known. Every system must have a vote."""
     tensor, clusters = tensor_of(votes), count_clusters(votes)
     fit = fit_of(tensor, options) if votes.n and len(bt.parts(tensor.wins, tensor.systems)) == 1 else None
-    rating = win_rate = both_bad = None
+    known = Known()
     if votes.n:
-        found = meats(votes, pulls_of(tensor, fit))
-        rating, win_rate, both_bad = covariances_of(found, fit, clusters, options)
+        known = known_of(meats(votes, pulls_of(tensor, fit)), fit, clusters, options)
         if fit is not None and options.intervals == "bootstrap":
-            rating = _resampled(votes, tensor, fit, clusters, options)
+            known = replace(known, rating=_resampled(votes, tensor, fit, clusters, options))
     raters, cases = (behind(votes, labels).sum(axis=0) for labels in (votes.rater, votes.case))
-    return Measured(votes.n, tensor, clusters, fit, rating, win_rate, both_bad, raters, cases, options)
+    return Measured(votes.n, tensor, clusters, fit, known, raters, cases, options)
 
 
 def fit_of(tensor: Tensor, options: RatingOptions = DEFAULT) -> Fitted:
     """Abilities under the model and the estimand of the options; they must exist (`bradley_terry.parts`)."""
-    return bt.fitted(tensor, weights_of(tensor, options))
+    return model_named(options.model)(tensor, weights_of(tensor, options))
 
 
 def weights_of(tensor: Tensor, options: RatingOptions) -> Floats | None:
@@ -102,14 +131,14 @@ def pulls_of(tensor: Tensor, fit: Fitted | None) -> list[Pull]:
     return shares if fit is None else [*shares, Pull(fit.left, fit.right, fit.others)]
 
 
-def covariances_of(
-    found: Sequence[Meat], fit: Fitted | None, clusters: Clusters, options: RatingOptions
-) -> tuple[Covariance | None, Covariance | None, Covariance | None]:
-    """Of ratings, win rates and "both bad" shares, from the meats of `pulls_of`."""
+def known_of(found: Sequence[Meat], fit: Fitted | None, clusters: Clusters, options: RatingOptions) -> Known:
+    """How well everything is known, from the meats of `pulls_of`."""
     alone = np.eye(len(found[0].both))
     win_rate, both_bad = (pieces_of(alone, meat, clusters).shared(options.sharing) for meat in found[:2])
-    rating = pieces_of(fit.bread, found[2], clusters).shared(options.sharing) if fit else None
-    return rating, win_rate, both_bad
+    if fit is None:
+        return Known(None, win_rate, both_bad)
+    pieces = pieces_of(fit.bread, found[2], clusters)
+    return Known(pieces.shared(options.sharing), win_rate, both_bad, pieces)
 
 
 def _resampled(
@@ -123,10 +152,13 @@ def _resampled(
 
 def behind(votes: Votes, labels: Integers) -> NDArray[np.bool_]:
     """Which labels are behind each system (labels, K)."""
-    seen = np.zeros((int(labels.max(initial=-1)) + 1, len(votes.systems)), dtype=np.bool_)
+    k, groups = len(votes.systems), int(labels.max(initial=-1)) + 1
+    seen = np.zeros(groups * k, dtype=np.bool_)
     for side in (votes.left, votes.right):
-        seen[labels, side] = True
-    return seen
+        for start in range(0, votes.n, CHUNK):
+            part = slice(start, start + CHUNK)
+            seen[labels[part].astype(np.int64) * k + side[part]] = True
+    return seen.reshape(groups, k)
 
 
 def _lines(m: Measured) -> list[SystemRating]:
@@ -135,16 +167,18 @@ def _lines(m: Measured) -> list[SystemRating]:
     shares, bad = win_rates(m.tensor.wins), m.tensor.both_bad
     played, ties = m.tensor.played, m.tensor.counts[TIE]
     tie_rate = (ties.sum(axis=0) + ties.sum(axis=1)) / played
+    standings = _standings(m)
     return [
         SystemRating(
             system=system,
-            rating=_rating(m, i),
-            win_rate=_bounded(m, i, shares, m.win_rate),
-            both_bad=_bounded(m, i, bad, m.both_bad),
+            rating=_rating(m, i, round(played[i])),
+            win_rate=_bounded(m, shares[i], (m.known.win_rate, i), round(played[i])),
+            both_bad=_bounded(m, bad[i], (m.known.both_bad, i), round(played[i])),
             tie_rate=float(tie_rate[i]),
             n_votes=round(played[i]),
             n_raters=int(m.raters[i]),
             n_cases=int(m.cases[i]),
+            standing=standings[i] if standings else None,
         )
         for i, system in enumerate(m.tensor.systems)
     ]
@@ -160,24 +194,86 @@ def _unplayed(system: str) -> SystemRating:
     return SystemRating(system, nothing, nothing, nothing, None, 0, 0, 0)
 
 
-def _rating(m: Measured, i: int) -> Estimate:
-    n = round(m.tensor.played[i])
+def _standings(m: Measured) -> list[Standing] | None:
+    """Ranks of every system; None without a scale or an interval."""
+    if m.fit is None or m.known.rating is None or m.tensor.size < 2:
+        return None
+    theta, V = m.fit.theta, m.known.rating.V[: m.tensor.size, : m.tensor.size]
+    ranks = _ranks(m, theta, V)
+    reach = m.known.rating.reach(m.options.level) * m.known.rating.error[: theta.size]
+    overlap = overlap_ranges(theta - reach, theta + reach)
+    quasi = _quasi(V)
+    best, top = ranks.best, ranks.top(m.options.top)
+    return [
+        Standing(
+            low=int(ranks.low[i]),
+            high=int(ranks.high[i]),
+            overlap_low=int(overlap[0][i]),
+            overlap_high=int(overlap[1][i]),
+            p_best=float(best[i]),
+            p_top=float(top[i]),
+            quasi=None if quasi is None else float(quasi[i]),
+            tied_first=bool(ranks.first[i]),
+        )
+        for i in range(theta.size)
+    ]
+
+
+def _ranks(m: Measured, theta: Floats, V: Floats) -> Ranks:
+    assert m.known.rating is not None
+    freedom = m.known.rating.freedom
+    options = RankOptions(m.options.level, draws=m.options.draws, seed=m.options.seed)
+    if not m.quick:
+        return rank_ranges(theta, V, freedom, options)
+    low, high = quick_ranges(theta, V, freedom, options)
+    places = chances_of_places(theta, V, freedom, replace(options, draws=min(options.draws, QUICK_DRAWS)))
+    return Ranks(low, high, places, np.zeros(theta.size))
+
+
+def _limits(m: Measured) -> Limits | None:
+    """What limits the ratings, where votes are taken to share raters and prompts."""
+    if m.known.pieces is None or m.options.sharing != "two-way":
+        return None
+    return limits_of(m.known.pieces, m.n, m.tensor.size)
+
+
+def _verdicts(m: Measured) -> tuple[PairVerdict, ...]:
+    """Which pairs are decided, at whatever look."""
+    if m.fit is None or m.known.rating is None or m.options.sharing != "two-way" or m.tensor.size < 2:
+        return ()
+    k = m.tensor.size
+    rule = StopRule(alpha=1.0 - m.options.level)
+    return board_verdicts(
+        m.tensor.systems, m.fit.theta, m.known.rating.V[:k, :k], m.known.rating.freedom, rule
+    )
+
+
+def _quasi(V: Floats) -> Floats | None:
+    """Quasi-standard errors in Elo points; None where a difference has no variance."""
+    try:
+        return quasi_errors(V).errors * ELO_PER_LOGIT
+    except InvalidInput:
+        return None
+
+
+def _rating(m: Measured, i: int, n: int) -> Estimate:
     if m.fit is None:
         return Estimate(None, n=n, note="no common scale")
     value = float(m.fit.elo[i])
-    if m.rating is None:
+    if m.known.rating is None:
         return Estimate(value, n=n, n_expected=n, note="one case: no interval")
-    reach = m.rating.reach(m.options.level) * float(m.rating.error[i]) * ELO_PER_LOGIT
-    return Estimate(value, value - reach, value + reach, n, _clusters(m.rating), n)
+    reach = m.known.rating.reach(m.options.level) * float(m.known.rating.error[i]) * ELO_PER_LOGIT
+    return Estimate(value, value - reach, value + reach, n, _clusters(m.known.rating), n)
 
 
-def _bounded(m: Measured, i: int, rates: Floats, known: Covariance | None) -> Estimate:
-    value, n = float(rates[i]), round(m.tensor.played[i])
-    if known is None:
+def _bounded(m: Measured, rate: float, known: tuple[Covariance | None, int], n: int) -> Estimate:
+    covariance, i = known
+    value = float(rate)
+    if covariance is None:
         return Estimate(value, n=n, n_expected=n, note="one case: no interval")
-    doubt = Uncertainty(float(known.error[i]), min(known.freedom + 1.0, n))
+    doubt = Uncertainty(float(covariance.error[i]), min(covariance.freedom + 1.0, n))
     low, high = bounded_interval(value, doubt, (0.0, 1.0), m.options.level)
-    return Estimate(value, low, high, n, _clusters(known), n)
+    return Estimate(value, low, high, n, _clusters(covariance), n)
 
 
 def _clusters(known: Covariance) -> int:
@@ -190,9 +286,11 @@ def _lead(m: Measured, ratings: tuple[SystemRating, ...]) -> Lead | None:
     first, second = (m.tensor.systems.index(line.system) for line in ratings[:2])
     gap = float(m.fit.theta[first] - m.fit.theta[second]) * ELO_PER_LOGIT
     difference = Estimate(gap, n=m.n, note="one case: no interval")
-    if m.rating is not None:
-        reach = m.rating.reach(m.options.level) * m.rating.difference(first, second) * ELO_PER_LOGIT
-        difference = Estimate(gap, gap - reach, gap + reach, m.n, _clusters(m.rating), m.n)
+    if m.known.rating is not None:
+        reach = (
+            m.known.rating.reach(m.options.level) * m.known.rating.difference(first, second) * ELO_PER_LOGIT
+        )
+        difference = Estimate(gap, gap - reach, gap + reach, m.n, _clusters(m.known.rating), m.n)
     return Lead(ratings[0].system, ratings[1].system, difference)
 
 
@@ -221,8 +319,9 @@ def _caveats(m: Measured) -> tuple[str, ...]:
             "No common scale, so no ratings: some group never beat, or never met, the others. "
             f"Groups: {named}. Win rates are shown instead."
         )
-    if raters == 1:
+    asked = m.options.sharing
+    if raters == 1 and asked == "two-way":
         said.append("One rater: the intervals know of cases only, not of how people differ.")
-    elif 0 < raters < FEW or 0 < cases < FEW:
+    elif asked == "two-way" and (0 < raters < FEW or 0 < cases < FEW):
         said.append(f"Only {raters} raters and {cases} cases: the intervals are rough.")
     return tuple(said)

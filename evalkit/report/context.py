@@ -30,7 +30,7 @@ from evalkit.leaderboard.disagreements import Disagreement, queue
 from evalkit.leaderboard.evidence import Evidence, read_evidence
 from evalkit.leaderboard.query import statement
 from evalkit.leaderboard.validity import ValidityBoard, judged
-from evalkit.preference import PreferenceBoard
+from evalkit.preference import PreferenceBoard, RatingOptions
 from evalkit.stats.bootstrap import Resampling
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class Context:
         """The rated votes of a study on one criterion."""
         if category is None:
             return self._vote_boards[study, criterion]
-        return vote_board(self.db, study, criterion, category, self.seed)
+        return vote_board(self.db, study, criterion, category, RatingOptions(seed=self.seed))
 
     def _in_order(self, rows: Sequence[_Row]) -> tuple[_Row, ...]:
         """Rows by the order of the run: its systems, and for each its categories."""
@@ -221,7 +221,9 @@ class Context:
     @cached_property
     def _vote_boards(self) -> Mapping[tuple[str, str], PreferenceBoard]:
         return {
-            (study.study, criterion): vote_board(self.db, study.study, criterion, seed=self.seed)
+            (study.study, criterion): vote_board(
+                self.db, study.study, criterion, options=RatingOptions(seed=self.seed)
+            )
             for study in self.studies
             for criterion in study.questions
         }

@@ -1,7 +1,8 @@
-"""One vote as a line of `votes/<study>/<writer>.jsonl`, and reading all of them back.
+"""What raters say as lines of `votes/<study>/<writer>.jsonl`, and reading all of it back.
 
-A line is a ballot with the answers to all its questions. Lines are appended by one writer each and never
-changed; the earliest line of a ballot counts.
+A line is a ballot with the answers to all its questions, or an undo, which takes a ballot back. Lines are
+appended by one writer each and never changed. What a ballot says is what its lines say in order of time: the
+earliest vote after the last undo counts. Whether a vote may be cast is for `evalkit.study.service`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from evalkit.store import Record, Workspace, read_records
+from evalkit.store import Journal, Record, Workspace, read_records
 from evalkit.study.tickets import Ticket
 from evalkit.types import Comparison, Json
 
@@ -24,12 +26,26 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """What must be known of a vote to recognise it: whose, on what, which answers, when."""
+    """What must be known of a vote: whose, on what, which answers, when, and how it was shown.
+
+    `left` is the system on the left side; `propensity` is None where nobody knows it.
+    """
 
     ballot: str
     comparison: str
     rater: str
     answers: Mapping[str, str]
+    t: str
+    left: str
+    propensity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """A rater took a ballot back at `t`."""
+
+    ballot: str
+    rater: str
     t: str
 
 
@@ -47,7 +63,9 @@ class Sheet:
 
     @property
     def cast(self) -> Cast:
-        return Cast(self.ticket.ballot, self.comparison.id, self.ticket.rater, dict(self.answers), self.t)
+        ticket, c = self.ticket, self.comparison
+        left = c.system_a if ticket.left == "a" else c.system_b
+        return Cast(ticket.ballot, c.id, ticket.rater, dict(self.answers), self.t, left, ticket.propensity)
 
     def record(self) -> Record:
         c = self.comparison
@@ -73,24 +91,120 @@ class Sheet:
         }
 
 
+class Box:
+    """Every vote of a study: what the files say, and what this process adds to them. Not thread-safe.
+
+    `casts` are the votes that count, by ballot and in order of time; `undone` are the ballots that were taken
+    back and not cast again.
+    """
+
+    def __init__(self, workspace: Workspace, study: str) -> None:
+        self.casts: dict[str, Cast] = {}
+        self.undone: dict[str, Undo] = {}
+        self._workspace = workspace
+        self._study = study
+        self._journal: Journal | None = None
+        self._sizes: dict[Path, int] = {}
+        self.catch_up()
+
+    def catch_up(self) -> bool:
+        """Read everything again if another process has written since; whether one has."""
+        sizes = {path: path.stat().st_size for path in _files(self._workspace, self._study)}
+        if self._journal is not None:
+            sizes.pop(self._journal.path, None)
+        if sizes == self._sizes:
+            return False
+        self._sizes = sizes
+        self.casts, self.undone = _counted(_records(self._workspace, self._study))
+        return True
+
+    def put(self, sheet: Sheet) -> Cast:
+        """Write a vote down. Raises `StorageError`."""
+        self._writer().append(sheet.record())
+        self.casts[sheet.ticket.ballot] = sheet.cast
+        self.undone.pop(sheet.ticket.ballot, None)
+        return sheet.cast
+
+    def take_back(self, cast: Cast, t: str) -> Undo:
+        """Write down that its rater takes a vote back. Raises `StorageError`."""
+        undo = Undo(cast.ballot, cast.rater, after(t, cast.t))
+        record = {"ballot": undo.ballot, "rater": undo.rater, "t": undo.t}
+        self._writer().append({"v": VERSION, "type": "undo", "study": self._study, **record})
+        del self.casts[cast.ballot]
+        self.undone[cast.ballot] = undo
+        return undo
+
+    def sync(self) -> None:
+        """Return when all that was written here is on the disk."""
+        if self._journal is not None:
+            self._journal.sync()
+
+    def close(self) -> None:
+        """Sync and let go of the file."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def _writer(self) -> Journal:
+        if self._journal is None:
+            path = new_votes_file(self._workspace, self._study)
+            self._journal = Journal(path, what="file of votes")
+        return self._journal
+
+
 def read_casts(workspace: Workspace, study: str) -> dict[str, Cast]:
-    """Every vote of a study by ballot, in order of time; of a ballot cast twice, the first."""
-    casts = [
-        _cast(record)
-        for path in sorted((workspace.votes / study).glob("*.jsonl"))
-        for record in read_records(path)
-        if record.get("type") == "ballot"
-    ]
-    first: dict[str, Cast] = {}
-    for cast in sorted(casts, key=lambda cast: cast.t):
-        first.setdefault(cast.ballot, cast)
-    return first
+    """Every vote of a study that counts, by ballot and in order of time."""
+    return _counted(_records(workspace, study))[0]
 
 
 def new_votes_file(workspace: Workspace, study: str) -> Path:
     """A file for one process's votes that no other process has."""
     host = re.sub(r"[^A-Za-z0-9-]+", "-", platform.node()) or "host"
     return workspace.votes / study / f"{host}-{os.getpid()}-{time.time_ns()}.jsonl"
+
+
+def after(t: str, earlier: str) -> str:
+    """`t`, or a microsecond after `earlier` if the clock has not gone beyond it: order survives any clock.
+
+    >>> after("2026-01-01T00:00:00.000000+00:00", "2026-01-01T00:00:00.000000+00:00")
+    '2026-01-01T00:00:00.000001+00:00'
+    """
+    if t > earlier:
+        return t
+    later = datetime.fromisoformat(earlier).astimezone(UTC) + timedelta(microseconds=1)
+    return later.isoformat(timespec="microseconds")
+
+
+def _files(workspace: Workspace, study: str) -> list[Path]:
+    return sorted((workspace.votes / study).glob("*.jsonl"))
+
+
+def _records(workspace: Workspace, study: str) -> Iterator[Record]:
+    for path in _files(workspace, study):
+        yield from read_records(path)
+
+
+def _counted(records: Iterator[Record]) -> tuple[dict[str, Cast], dict[str, Undo]]:
+    """The votes that count and the undos that stand, by ballot. Nobody takes back another rater's ballot."""
+    casts: list[Cast] = []
+    undos: dict[tuple[str, str], Undo] = {}
+    for record in records:
+        match record.get("type"):
+            case "ballot":
+                casts.append(_cast(record))
+            case "undo":
+                undo = Undo(str(record["ballot"]), str(record["rater"]), str(record["t"]))
+                key = undo.ballot, undo.rater
+                undos[key] = max(undo, undos.get(key, undo), key=lambda one: one.t)
+    first: dict[str, Cast] = {}
+    undone: dict[str, Undo] = {}
+    for cast in sorted(casts, key=lambda cast: cast.t):
+        taken_back = undos.get((cast.ballot, cast.rater))
+        if taken_back is None or cast.t > taken_back.t:
+            first.setdefault(cast.ballot, cast)
+        else:
+            undone[cast.ballot] = taken_back
+    return first, {ballot: undo for ballot, undo in undone.items() if ballot not in first}
 
 
 def _cast(record: dict[str, Any]) -> Cast:
@@ -100,4 +214,6 @@ def _cast(record: dict[str, Any]) -> Cast:
         rater=str(record["rater"]),
         answers=dict(record["answers"]),
         t=str(record["t"]),
+        left=str(record["left"]["system"]),
+        propensity=record.get("propensity"),
     )

@@ -7,6 +7,7 @@ programs that trust it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from evalkit.types import Json
@@ -26,6 +27,8 @@ NUMBERS = frozenset(
     }
 )
 _LIMIT = 1e9
+_SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""A sitting of one rater, by any name that tells nothing."""
 
 
 def telemetry(told: Mapping[str, Json]) -> dict[str, Json]:
@@ -36,7 +39,7 @@ def telemetry(told: Mapping[str, Json]) -> dict[str, Json]:
     """
     kept: dict[str, Json] = {}
     for name, value in told.items():
-        if name == "input" and isinstance(value, str) and value in INPUTS:
+        if _is_known_word(name, value):
             kept[name] = value
         elif name in NUMBERS and (number := _number(value)) is not None:
             kept[name] = round(number) if name.endswith("_ms") else number
@@ -46,6 +49,12 @@ def telemetry(told: Mapping[str, Json]) -> dict[str, Json]:
 def visible_ms(told: Mapping[str, Json]) -> float:
     """For how long the pair was on a visible screen, in ms; 0 if the client did not say."""
     return _number(told.get("visible_ms")) or 0.0
+
+
+def _is_known_word(name: str, value: Json) -> bool:
+    if not isinstance(value, str):
+        return False
+    return value in INPUTS if name == "input" else name == "session" and bool(_SESSION.fullmatch(value))
 
 
 def _number(value: Json) -> float | None:

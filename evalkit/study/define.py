@@ -18,6 +18,7 @@ from evalkit.errors import EvalkitError, InvalidInput, UnknownName, UsageError, 
 from evalkit.ids import canonical, digest
 from evalkit.store import Workspace, exclusive, write_atomically
 from evalkit.study.criteria import choose_criteria
+from evalkit.study.sampling import BALANCED, check_goal
 from evalkit.study.sources import CaseKey, ShownRun, finished_trials, read_run
 from evalkit.types import Comparison, Criterion, Generation, Json
 
@@ -42,7 +43,8 @@ class StudyOptions:
     """What a study is about. None means everything: all systems, criteria and suites of the run.
 
     `simulated` marks every vote of the study as not given by people. `selection` asks for some pairs of
-    pictures only, and stays with the study.
+    pictures only, and stays with the study. `goal` is what the votes are spent on, as in
+    `evalkit.study.sampling`: "balanced", "all", "top-K" or "new:SYSTEM".
     """
 
     systems: Sequence[str] | None = None
@@ -52,11 +54,16 @@ class StudyOptions:
     title: str = ""
     simulated: bool = False
     selection: Selection | None = None
+    goal: str = BALANCED
 
 
 @dataclass(frozen=True, slots=True)
 class StudyDefinition:
-    """A study as `study.json` tells it. `selection` is None where every pair could be asked."""
+    """A study as `study.json` tells it. `selection` is None where every pair could be asked.
+
+    `imported` says where the votes came from if they were given elsewhere; such a study has no run and no
+    comparisons of its own.
+    """
 
     study: str
     created: str
@@ -67,8 +74,9 @@ class StudyDefinition:
     comparisons: tuple[Comparison, ...]
     seed: int = 0
     simulated: bool = False
-    sampling: str = "balanced"
+    sampling: str = BALANCED
     selection: Mapping[str, Json] | None = None
+    imported: Mapping[str, Json] | None = None
 
 
 def create_study(
@@ -80,20 +88,40 @@ def create_study(
     Raises `UsageError` (name, fewer than two systems, nothing to compare), `UnknownName` and
     `WorkspaceError` (the study exists).
     """
+    check_name(name)
+    with exclusive(workspace.locks / f"study-{name}.lock", f"creating the study {name}", wait=5.0):
+        _must_be_new(workspace, name)
+        study = _define(workspace, name, read_run(workspace, workspace.run_id(run)), options)
+        write_study(workspace, study)
+    return study
+
+
+def check_name(name: str) -> None:
+    """Raises `UsageError` for what cannot be the name of a study."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a study",
             "Use lower-case letters, digits, dots, dashes and underscores, at most 64.",
         )
-    with exclusive(workspace.locks / f"study-{name}.lock", f"creating the study {name}", wait=5.0):
-        _must_be_new(workspace, name)
-        study = _define(workspace, name, read_run(workspace, workspace.run_id(run)), options)
-        _write(workspace, study)
-    return study
 
 
 def load_study(workspace: Workspace, name: str) -> StudyDefinition:
-    """Read a study back. Raises `UnknownName` or `InvalidInput`."""
+    """Read back a study over pictures of this workspace.
+
+    Raises `UnknownName`, `InvalidInput`, and `UsageError` for an imported one, which has no pictures.
+    """
+    study = read_study(workspace, name)
+    if study.imported is not None:
+        raise UsageError(
+            f"study {name!r} holds imported votes: there are no pictures here to rate or to look at",
+            f"Use its votes: evalkit rank {name}, evalkit sql, evalkit votes export. To ask people, define a "
+            "study over a run: evalkit study new NAME --run RUN",
+        )
+    return study
+
+
+def read_study(workspace: Workspace, name: str) -> StudyDefinition:
+    """Read any study back, imported ones too. Raises `UnknownName` or `InvalidInput`."""
     path = workspace.studies / name / "study.json"
     if name not in workspace.study_ids():
         raise UnknownName("study", name, workspace.study_ids())
@@ -117,6 +145,7 @@ def _must_be_new(workspace: Workspace, name: str) -> None:
 def _define(workspace: Workspace, name: str, plan: ShownRun, options: StudyOptions) -> StudyDefinition:
     systems = _systems(plan, options.systems)
     suites = _suites(plan, options.suites)
+    check_goal(options.goal, systems)
     pictured = {t: g for t, g in finished_trials(workspace).items() if _has_picture(workspace, g)}
     comparisons = _selected(_comparisons(plan, systems, suites, pictured), options.selection)
     if not comparisons:
@@ -132,6 +161,7 @@ def _define(workspace: Workspace, name: str, plan: ShownRun, options: StudyOptio
         comparisons=comparisons,
         seed=options.seed,
         simulated=options.simulated,
+        sampling=options.goal,
         selection=_told(options.selection),
     )
 
@@ -209,7 +239,8 @@ def _comparison(
     )
 
 
-def _write(workspace: Workspace, study: StudyDefinition) -> None:
+def write_study(workspace: Workspace, study: StudyDefinition) -> None:
+    """Write `study.json`, whole or not at all."""
     path = workspace.studies / study.study / "study.json"
     write_atomically(path, canonical({"format": FORMAT, **asdict(study)}) + b"\n")
 
@@ -229,6 +260,7 @@ def _parsed(raw: dict[str, Any]) -> StudyDefinition:
         simulated=raw["simulated"],
         sampling=raw["sampling"],
         selection=raw.get("selection"),
+        imported=raw.get("imported"),
     )
 
 

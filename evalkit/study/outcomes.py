@@ -1,4 +1,4 @@
-"""What casting a vote can come to; whoever casts one handles all of them with one `match`."""
+"""What casting a vote or taking it back can come to; whoever does it handles all of them with one `match`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """The ticket is too old; the comparison went back to be shown again."""
+    """The ticket is too old, and the comparison went back to be shown again; or a picture was withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +42,12 @@ class Invalid:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """The vote no longer counts, and that is on the disk. Taking it back once more says the same."""
+
+    undone_at: str
+
+
 VoteOutcome = Saved | Conflict | Expired | TooFast | NoSuchBallot | Invalid
+UndoOutcome = Undone | NoSuchBallot

@@ -2,22 +2,51 @@
 
 Balanced sampling: the (category, pair of systems) that has the fewest votes and open ballots comes next,
 and within it the case with the fewest; ties are broken at random. So every pair keeps about the same
-number of votes in every category, whenever a study is stopped. The probability of each choice is returned
-and ends up in the vote, which lets an analysis weight by it.
+number of votes in every category, whenever a study is stopped.
+
+A study with a goal starts like that. Once every (category, pair) has `Sampling.minimum`, pairs are drawn
+with the probabilities of `evalkit.preference.pairing`, a share of them uniformly; category and case are
+balanced within the pair as before. The probability of each choice is returned and ends up in the vote, which
+lets an analysis weight by it.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from evalkit.errors import UnknownName, UsageError
 from evalkit.study.sources import CaseKey
 from evalkit.study.tickets import Side
 
+if TYPE_CHECKING:
+    from evalkit.preference.pairing import Goal
+
 SPACING = 5
 """A rater does not get the same case twice within this many ballots, as long as there is another choice."""
+BALANCED = "balanced"
+GOALS = (BALANCED, "all", "top-K", "new:SYSTEM")
+"""How a goal is written: K is a number, SYSTEM one of the study's."""
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How pairs are chosen.
+
+    `goal` is one of `GOALS`. Before it counts, every (category, pair) gets `minimum` votes; after that a
+    share `uniform` (0 to 1) of the votes still goes to all pairs alike. Probabilities are made again after
+    every `refit` votes.
+    """
+
+    goal: str = BALANCED
+    minimum: int = 4
+    uniform: float = 0.2
+    refit: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +56,10 @@ class Cell:
     category: str
     system_a: str
     system_b: str
+
+    @property
+    def pair(self) -> Pair:
+        return self.system_a, self.system_b
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +75,73 @@ class Item:
 class Pick:
     """What a rater sees next: which comparison, which system on the left, and how likely that was.
 
-    `propensity` is the probability of the comparison; each side has probability one half beside it.
+    `propensity` is the probability of the comparison, given all that was asked and answered before and who
+    asks; each side has probability one half beside it. `pair_propensity` is that of its pair of systems,
+    whichever case it came with: what votes are weighted by to undo that some pairs were favoured.
     """
 
     comparison: str
     left: Side
     propensity: float
+    pair_propensity: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    item: Item
+    propensity: float
+    pair_propensity: float
 
 
 @dataclass(slots=True)
 class _Rater:
     seen: set[str] = field(default_factory=set)
+    outcomes: dict[str, float] = field(default_factory=dict)
     recent: deque[CaseKey] = field(default_factory=lambda: deque(maxlen=SPACING))
-    shown: Counter[tuple[str, str]] = field(default_factory=Counter)
-    picks: int = 0
+    shown: Counter[Pair] = field(default_factory=Counter)
 
 
 class Board:
     """How often every comparison was voted on or is open, in all and by rater. Not thread-safe."""
 
-    def __init__(self, items: Iterable[Item], seed: int) -> None:
+    def __init__(self, items: Iterable[Item], seed: int, sampling: Sampling = Sampling()) -> None:
         self._items = {item.comparison: item for item in items}
         self._seed = seed
+        self._sampling = sampling
         self._load: Counter[str] = Counter()
         self._cells: dict[Cell, list[Item]] = defaultdict(list)
         for item in self._items.values():
             self._cells[item.cell].append(item)
         self._cell_load: Counter[Cell] = Counter(dict.fromkeys(self._cells, 0))
         self._raters: dict[str, _Rater] = defaultdict(_Rater)
+        pairs = sorted({cell.pair for cell in self._cells})
+        self._aim = None if sampling.goal == BALANCED else _Aim(pairs, sampling)
 
-    def take(self, rater: str, comparison: str) -> None:
-        """Count a comparison as given to this rater: issued, or voted on before a restart."""
+    def take(self, rater: str, comparison: str, outcome: float | None = None) -> None:
+        """Count a comparison as given to this rater: issued, or voted on, now or before a restart.
+
+        `outcome` (0 to 1) is what `won` makes of the answers, once there are any; a later one replaces it.
+        After a restart, votes have to be told in the order in which they were cast.
+        """
         item = self._items.get(comparison)
-        state = self._raters[rater]
-        if item is None or comparison in state.seen:
+        if item is None:
             return
-        state.seen.add(comparison)
-        state.recent.append(item.case)
-        state.shown[item.cell.system_a, item.cell.system_b] += 1
-        self._count(item, +1)
+        state = self._raters[rater]
+        if comparison not in state.seen:
+            state.seen.add(comparison)
+            state.recent.append(item.case)
+            state.shown[item.cell.pair] += 1
+            self._count(item, +1)
+        if self._aim is not None and outcome is not None and state.outcomes.get(comparison) != outcome:
+            self.forget(rater, comparison)
+            state.outcomes[comparison] = outcome
+            self._aim.learn(item.cell.pair, outcome)
+
+    def forget(self, rater: str, comparison: str) -> None:
+        """A vote was taken back: its outcome counts no more, its comparison stays with the rater."""
+        outcome = self._raters[rater].outcomes.pop(comparison, None)
+        if self._aim is not None and outcome is not None:
+            self._aim.unlearn(self._items[comparison].cell.pair, outcome)
 
     def give_back(self, rater: str, comparison: str) -> None:
         """An issued comparison was not voted on in time: anybody may get it again."""
@@ -96,20 +157,37 @@ class Board:
     def pick(self, rater: str) -> Pick | None:
         """Choose and take the next comparison of this rater; None if there is none left."""
         state = self._raters[rater]
-        rng = random.Random(f"{self._seed}/{rater}/{state.picks}")
-        spaced = True
-        cells = self._open_cells(state, spaced=spaced)
-        if not cells:
-            spaced = False
-            cells = self._open_cells(state, spaced=spaced)
-        if not cells:
+        rng = random.Random(f"{self._seed}/{rater}/{state.shown.total()}")
+        choice = self._choose(rng, state, spaced=True) or self._choose(rng, state, spaced=False)
+        if choice is None:
             return None
+        left = self._left(rater, choice.item.cell)
+        self.take(rater, choice.item.comparison)
+        return Pick(choice.item.comparison, left, choice.propensity, choice.pair_propensity)
+
+    def _choose(self, rng: random.Random, state: _Rater, *, spaced: bool) -> _Choice | None:
+        least = self._open_cells(state, spaced=spaced)
+        if not least:
+            return None
+        if self._aim is not None and self._cell_load[least[0]] >= self._sampling.minimum:
+            return self._aimed(rng, self._aim, state, spaced=spaced)
+        cell = rng.choice(least)
+        of_pair = sum(other.pair == cell.pair for other in least) / len(least)
+        items = self._least(self._open_items(cell, state, spaced=spaced))
+        return _Choice(rng.choice(items), 1.0 / (len(least) * len(items)), of_pair)
+
+    def _aimed(self, rng: random.Random, aim: _Aim, state: _Rater, *, spaced: bool) -> _Choice:
+        """A pair by its probability among those open to this rater; in it, category and case are balanced."""
+        usable: dict[Pair, list[Cell]] = defaultdict(list)
+        for cell in self._cells:
+            if any(self._open_items(cell, state, spaced=spaced)):
+                usable[cell.pair].append(cell)
+        chances = aim.among(usable)
+        pair = rng.choices(list(chances), list(chances.values()))[0]
+        load = min(self._cell_load[cell] for cell in usable[pair])
+        cells = [cell for cell in usable[pair] if self._cell_load[cell] == load]
         items = self._least(self._open_items(rng.choice(cells), state, spaced=spaced))
-        item = rng.choice(items)
-        left = self._left(rater, item.cell)
-        state.picks += 1
-        self.take(rater, item.comparison)
-        return Pick(item.comparison, left, 1.0 / (len(cells) * len(items)))
+        return _Choice(rng.choice(items), chances[pair] / (len(cells) * len(items)), chances[pair])
 
     def _open_cells(self, state: _Rater, *, spaced: bool) -> list[Cell]:
         """The least-loaded cells that have anything for this rater."""
@@ -137,10 +215,108 @@ class Board:
 
     def _left(self, rater: str, cell: Cell) -> Side:
         """Sides alternate for each rater and pair, from a random start."""
-        pair = cell.system_a, cell.system_b
-        start = random.Random(f"{self._seed}/{rater}/{pair}").randrange(2)
-        return "a" if (start + self._raters[rater].shown[pair]) % 2 == 0 else "b"
+        start = random.Random(f"{self._seed}/{rater}/{cell.pair}").randrange(2)
+        return "a" if (start + self._raters[rater].shown[cell.pair]) % 2 == 0 else "b"
 
     def _count(self, item: Item, step: int) -> None:
         self._load[item.comparison] += step
         self._cell_load[item.cell] += step
+
+
+class _Aim:
+    """How likely each pair should come, for a goal and the votes so far.
+
+    Votes count in batches of `Sampling.refit` from the first one on, so that the same votes lead to the same
+    probabilities whenever a study was opened in between. numpy and scipy are only loaded here.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], sampling: Sampling) -> None:
+        import numpy as np
+
+        from evalkit.preference.pairing import pair_probabilities
+
+        systems = sorted({system for pair in pairs for system in pair})
+        index = {system: i for i, system in enumerate(systems)}
+        self._sampling = sampling
+        self._goal = read_goal(sampling.goal, systems)
+        self._places = {(a, b): (index[a], index[b]) for a, b in pairs}
+        self._allowed = np.zeros((len(systems), len(systems)), dtype=np.bool_)
+        self._allowed[tuple(zip(*self._places.values(), strict=True))] = True
+        self._wins = np.zeros((len(systems), len(systems)))
+        self._settled = self._wins.copy()
+        self._votes = 0
+        self._probabilities: dict[Pair, float] = {}
+        self._pair_probabilities = pair_probabilities
+
+    def learn(self, pair: Pair, outcome: float) -> None:
+        """One ballot was answered: its first system won this share."""
+        self._add(pair, outcome, 1.0)
+        self._votes += 1
+        if self._votes % self._sampling.refit == 0:
+            self._settled = self._wins.copy()
+            self._probabilities = {}
+
+    def unlearn(self, pair: Pair, outcome: float) -> None:
+        """An answer was taken back; it counts until the batch that comes next."""
+        self._add(pair, outcome, -1.0)
+        self._votes -= 1
+
+    def among(self, usable: Iterable[Pair]) -> dict[Pair, float]:
+        """Probabilities of these pairs, adding up to 1."""
+        weights = {pair: self._all()[pair] for pair in usable}
+        total = sum(weights.values())
+        if total <= 0.0:
+            return dict.fromkeys(weights, 1.0 / len(weights))
+        return {pair: weight / total for pair, weight in weights.items()}
+
+    def _all(self) -> Mapping[Pair, float]:
+        if not self._probabilities:
+            P = self._pair_probabilities(self._settled, self._goal, self._allowed, self._sampling.uniform)
+            self._probabilities = {pair: float(P[min(p), max(p)]) for pair, p in self._places.items()}
+        return self._probabilities
+
+    def _add(self, pair: Pair, outcome: float, votes: float) -> None:
+        a, b = self._places[pair]
+        self._wins[a, b] += votes * outcome
+        self._wins[b, a] += votes * (1.0 - outcome)
+
+
+def won(answers: Iterable[str], left: Side) -> float | None:
+    """The share of a ballot's questions that system a won, ties and "both bad" half; None without answers.
+
+    All questions count alike and a ballot is one vote, however many it asks.
+    """
+    worth = {"left": 1.0, "right": 0.0, "tie": 0.5, "both_bad": 0.5}
+    shares = [worth[answer] for answer in answers if answer in worth]
+    if not shares:
+        return None
+    share = sum(shares) / len(shares)
+    return share if left == "a" else 1.0 - share
+
+
+def check_goal(goal: str, systems: Sequence[str]) -> None:
+    """Raise `UnknownName` or `UsageError` for a goal that a study of these systems cannot have."""
+    kind, _, rest = goal.partition("-" if goal.startswith("top-") else ":")
+    if kind == "new" and rest:
+        if rest not in systems:
+            raise UnknownName("system", rest, systems)
+    elif kind == "top" and rest:
+        if not (rest.isdecimal() and 1 <= int(rest) < len(systems)):
+            raise UsageError(
+                f"{goal!r} is no goal for {len(systems)} systems",
+                f"Use top-1 to top-{len(systems) - 1}, or all.",
+            )
+    elif goal not in (BALANCED, "all"):
+        raise UnknownName("goal", goal, GOALS)
+
+
+def read_goal(goal: str, systems: Sequence[str]) -> Goal:
+    """What a written goal asks of these systems; raises what `check_goal` does, and for "balanced"."""
+    from evalkit.preference.pairing import All, Place, Top
+
+    check_goal(goal, systems)
+    if goal == "all":
+        return All()
+    if goal.startswith("top-"):
+        return Top(int(goal.removeprefix("top-")))
+    return Place(list(systems).index(goal.removeprefix("new:")))

@@ -18,22 +18,35 @@ from types import TracebackType
 from evalkit.errors import StorageError
 from evalkit.ids import digest
 from evalkit.images import ImageProblem
-from evalkit.store import Journal, Workspace
-from evalkit.study.ballots import Cast, Sheet, new_votes_file, read_casts
+from evalkit.store import Workspace
+from evalkit.study.ballots import Box, Cast, Sheet, after
 from evalkit.study.client import telemetry, visible_ms
 from evalkit.study.criteria import criteria_for
 from evalkit.study.define import StudyDefinition, load_study
-from evalkit.study.outcomes import Conflict, Expired, Invalid, NoSuchBallot, Saved, TooFast, VoteOutcome
+from evalkit.study.outcomes import (
+    Conflict,
+    Expired,
+    Invalid,
+    NoSuchBallot,
+    Saved,
+    TooFast,
+    Undone,
+    UndoOutcome,
+    VoteOutcome,
+)
 from evalkit.study.pictures import Pictures, Stimulus
-from evalkit.study.sampling import Board, Cell, Item, Pick
+from evalkit.study.sampling import Board, Cell, Item
 from evalkit.study.sources import ShownCase, read_run
-from evalkit.study.tickets import Handle, Ticket, Tickets, study_secret
-from evalkit.types import Comparison, Json, Task
+from evalkit.study.tickets import Handle, Side, Ticket, Tickets, study_secret
+from evalkit.study.withdrawals import read_withdrawals
+from evalkit.types import SKIP, Comparison, Json, Task
 
 TICKET_SECONDS = 1800.0
 SWEEP_SECONDS = 10.0
 MAX_OPEN = 5
 """Ballots one rater can hold at a time: the pair on the screen and those loaded ahead."""
+CLOCK_SECONDS = 0.001
+"""A ticket that is older than an undo by more than this was given out before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class _Lease:
-    pick: Pick
+    comparison: str
+    left: Side
+    propensity: float | None
     issued: float
 
 
@@ -94,16 +109,19 @@ class StudyService:
         self._workspace = workspace
         self._cases = read_run(workspace, self.definition.run).cases
         self._comparisons = {c.id: c for c in self.definition.comparisons}
+        gone = read_withdrawals(workspace, study)
+        self._shown = {c.id for c in self.definition.comparisons if not {c.trial_a, c.trial_b} & gone.keys()}
         self._pictures = Pictures(workspace.objects)
         self._lock = threading.Lock()
-        self._journal: Journal | None = None
         self._open: defaultdict[str, dict[str, _Lease]] = defaultdict(dict)
         self._swept = 0.0
-        self._board = Board((self._item(c) for c in self.definition.comparisons), self.definition.seed)
-        self._cast = read_casts(workspace, study)
-        self._done = Counter(cast.rater for cast in self._cast.values())
-        for cast in self._cast.values():
-            self._board.take(cast.rater, cast.comparison)
+        self._board = Board(
+            (self._item(c) for c in self.definition.comparisons if c.id in self._shown), self.definition.seed
+        )
+        self._done: Counter[str] = Counter()
+        self._box = Box(workspace, study)
+        for cast in self._box.casts.values():
+            self._count(cast)
 
     def next(self, rater: str, k: int = 1) -> list[Ballot]:
         """Up to `k` open ballots of this rater: those not yet voted on first, then new ones.
@@ -116,7 +134,9 @@ class StudyService:
             self._sweep(now)
             held = self._open[rater]
             while len(held) < wanted and (pick := self._board.pick(rater)) is not None:
-                held[self.tickets.ballot_id(rater, pick.comparison)] = _Lease(pick, now)
+                held[self.tickets.ballot_id(rater, pick.comparison)] = _Lease(
+                    pick.comparison, pick.left, pick.propensity, now
+                )
             leases = {ballot: replace(lease, issued=now) for ballot, lease in list(held.items())[:wanted]}
             held.update(leases)
         return [self._ballot(self._ticket(rater, ballot, lease)) for ballot, lease in leases.items()]
@@ -133,8 +153,22 @@ class StudyService:
             outcome = self._earlier(opened, answers) or self._check(opened, answers, told)
             if outcome is None:
                 outcome = self._write(opened, answers, told)
-        if isinstance(outcome, Saved) and self.options.durable and self._journal is not None:
-            self._journal.sync()
+        if isinstance(outcome, Saved) and self.options.durable:
+            self._box.sync()
+        return outcome
+
+    def undo(self, rater: str, ballot: str) -> UndoOutcome:
+        """Take back a vote of this rater, who gets the same pair again; `ballot` is its id or its ticket.
+
+        Returns when it is on the disk; raises `StorageError` if that cannot be. Asking again changes nothing.
+        """
+        opened = self.tickets.open_ballot(ballot)
+        name = opened.ballot if opened else ballot
+        with self._lock:
+            self._catch_up()
+            outcome = self._take_back(rater, name)
+        if isinstance(outcome, Undone) and self.options.durable:
+            self._box.sync()
         return outcome
 
     def image(self, handle: str) -> bytes | None:
@@ -157,15 +191,13 @@ class StudyService:
 
     def progress(self, rater: str) -> Progress:
         """How far this rater is."""
-        return Progress(self._done[rater], len(self._comparisons))
+        return Progress(self._done[rater], len(self._shown))
 
     def close(self) -> None:
         """Sync the votes and let go of everything."""
         self._pictures.close()
         with self._lock:
-            if self._journal is not None:
-                self._journal.close()
-                self._journal = None
+            self._box.close()
 
     def __enter__(self) -> StudyService:
         return self
@@ -193,8 +225,7 @@ class StudyService:
         return Item(comparison.id, case.key, cell)
 
     def _ticket(self, rater: str, ballot: str, lease: _Lease) -> Ticket:
-        pick = lease.pick
-        return Ticket(ballot, pick.comparison, pick.left, rater, lease.issued, pick.propensity)
+        return Ticket(ballot, lease.comparison, lease.left, rater, lease.issued, lease.propensity)
 
     def _ballot(self, ticket: Ticket) -> Ballot:
         comparison = self._comparisons[ticket.comparison]
@@ -221,7 +252,9 @@ class StudyService:
 
     def _earlier(self, ticket: Ticket, answers: Mapping[str, str]) -> VoteOutcome | None:
         """What a ballot that was cast before comes to now: the same receipt, or a conflict."""
-        cast = self._cast.get(ticket.ballot)
+        if ticket.ballot in self._box.casts or ticket.ballot in self._box.undone:
+            self._catch_up()
+        cast = self._box.casts.get(ticket.ballot)
         if cast is None:
             return None
         return self._saved(cast) if dict(cast.answers) == dict(answers) else Conflict()
@@ -231,7 +264,7 @@ class StudyService:
     ) -> VoteOutcome | None:
         """What speaks against a vote that was not cast before; None if nothing does."""
         now = self.options.clock()
-        if now - ticket.issued > self.options.ticket_seconds:
+        if now - ticket.issued > self.options.ticket_seconds or self._void(ticket):
             return Expired()
         seen_ms = min(visible_ms(told), (now - ticket.issued) * 1000.0)
         if seen_ms < self.options.min_view_ms:
@@ -239,37 +272,73 @@ class StudyService:
         problem = self._problem(self.case_of(ticket.comparison).task, answers)
         return Invalid(problem) if problem else None
 
+    def _void(self, ticket: Ticket) -> bool:
+        """Whether a ticket is of a withdrawn pair, or was given out before its vote was undone."""
+        undo = self._box.undone.get(ticket.ballot)
+        stale = undo is not None and ticket.issued < _unix(undo.t) - CLOCK_SECONDS
+        return stale or ticket.comparison not in self._shown
+
     def _problem(self, task: Task, answers: Mapping[str, str]) -> str | None:
         asked = {c.id: c.answers for c in criteria_for(task, self.definition.criteria)}
         if unknown := sorted(set(answers) - set(asked)):
             return f"no such question: {', '.join(unknown)}"
         if missing := [name for name in asked if name not in answers]:
             return f"not answered: {', '.join(missing)}"
-        wrong = [name for name, answer in answers.items() if answer not in asked[name]]
+        wrong = [name for name, answer in answers.items() if answer not in (*asked[name], SKIP)]
         return f"not an answer to {wrong[0]}; use one of {', '.join(asked[wrong[0]])}" if wrong else None
 
     def _write(self, ticket: Ticket, answers: Mapping[str, str], told: Mapping[str, Json]) -> Saved:
+        undo = self._box.undone.get(ticket.ballot)
         sheet = Sheet(
             study=self.definition.study,
             ticket=ticket,
             comparison=self._comparisons[ticket.comparison],
             answers=answers,
             client=told,
-            t=datetime.fromtimestamp(self.options.clock(), UTC).isoformat(timespec="microseconds"),
+            t=after(self._now(), undo.t) if undo else self._now(),
             simulated=self.options.simulated or self.definition.simulated,
         )
-        self._writer().append(sheet.record())
-        self._cast[ticket.ballot] = sheet.cast
-        self._done[ticket.rater] += 1
+        cast = self._box.put(sheet)
         self._open[ticket.rater].pop(ticket.ballot, None)
-        self._board.take(ticket.rater, ticket.comparison)
-        return self._saved(sheet.cast)
+        self._count(cast)
+        return self._saved(cast)
 
-    def _writer(self) -> Journal:
-        if self._journal is None:
-            path = new_votes_file(self._workspace, self.definition.study)
-            self._journal = Journal(path, what="file of votes")
-        return self._journal
+    def _take_back(self, rater: str, ballot: str) -> UndoOutcome:
+        undo, cast = self._box.undone.get(ballot), self._box.casts.get(ballot)
+        if undo is not None and undo.rater == rater:
+            return Undone(undo.t)
+        if cast is None or cast.rater != rater:
+            return NoSuchBallot()
+        undo = self._box.take_back(cast, self._now())
+        self._count(cast, -1)
+        if cast.comparison in self._shown:
+            self._open[rater] = {ballot: self._lease(cast), **self._open[rater]}
+        return Undone(undo.t)
+
+    def _lease(self, cast: Cast) -> _Lease:
+        """The ballot as it was shown: the same sides, chosen with the same probability."""
+        left: Side = "a" if self._comparisons[cast.comparison].system_a == cast.left else "b"
+        return _Lease(cast.comparison, left, cast.propensity, self.options.clock())
+
+    def _catch_up(self) -> None:
+        """Learn what other processes that serve this study have written."""
+        before = dict(self._box.casts)
+        if not self._box.catch_up():
+            return
+        for ballot in before.keys() - self._box.casts.keys():
+            self._count(before[ballot], -1)
+            self._board.give_back(before[ballot].rater, before[ballot].comparison)
+        for ballot in self._box.casts.keys() - before.keys():
+            self._count(self._box.casts[ballot])
+
+    def _count(self, cast: Cast, step: int = 1) -> None:
+        """A vote is there, or (`step` -1) no longer; its comparison stays with its rater."""
+        if cast.comparison in self._shown:
+            self._done[cast.rater] += step
+            self._board.take(cast.rater, cast.comparison)
+
+    def _now(self) -> str:
+        return datetime.fromtimestamp(self.options.clock(), UTC).isoformat(timespec="microseconds")
 
     def _saved(self, cast: Cast) -> Saved:
         return Saved(self.tickets.mark(digest([cast.ballot, dict(cast.answers), cast.t]))[:16], cast.t)
@@ -283,4 +352,8 @@ class StudyService:
             for ballot in [
                 b for b, lease in held.items() if now - lease.issued > self.options.ticket_seconds
             ]:
-                self._board.give_back(rater, held.pop(ballot).pick.comparison)
+                self._board.give_back(rater, held.pop(ballot).comparison)
+
+
+def _unix(t: str) -> float:
+    return datetime.fromisoformat(t).timestamp()

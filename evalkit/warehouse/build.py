@@ -22,7 +22,7 @@ from evalkit.store import Workspace, exclusive, storage_errors
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 LOCK_WAIT_SECONDS = 120.0
 _HERE = Path(__file__).resolve().parent
 
@@ -45,7 +45,10 @@ SOURCES = (
     Source("studies/*/study.json", "study.sql", appended=False),
     Source("runs/*/journal.jsonl", "journal.sql", appended=True),
     Source("scores/*.jsonl", "scores.sql", appended=True),
+    Source("studies/*/withdrawn.jsonl", "withdrawn.sql", appended=True),
     Source("votes/*/*.jsonl", "votes.sql", appended=True),
+    Source("votes/*/import-*.parquet", "imported_votes.sql", appended=False),
+    Source("votes/*/rankings-*.parquet", "imported_rankings.sql", appended=False),
     Source("judgements/*.jsonl", "judgements.sql", appended=True),
 )
 

@@ -69,14 +69,32 @@ CREATE TABLE judge_anchor_rows (
     item VARCHAR, repeat INTEGER, output VARCHAR, value DOUBLE, reason VARCHAR, answered TIMESTAMP, t TIMESTAMP
 );
 
--- ---- how it was judged by people (studies/*/study.json, votes/*/*.jsonl)
+-- ---- how it was judged by people (studies/*/study.json, studies/*/withdrawn.jsonl, votes/*/*.jsonl, and
+-- votes/*/*.parquet where the votes were imported)
 CREATE TABLE studies (
     study VARCHAR PRIMARY KEY, created TIMESTAMP, title VARCHAR, run VARCHAR, systems VARCHAR[],
-    criteria VARCHAR[], questions VARCHAR[], comparisons BIGINT, simulated BOOLEAN, selection VARCHAR
+    criteria VARCHAR[], questions VARCHAR[], comparisons BIGINT, simulated BOOLEAN, selection VARCHAR,
+    imported BOOLEAN
 );
 CREATE TABLE ballot_rows (
     study VARCHAR, ballot VARCHAR, comparison VARCHAR, suite VARCHAR, "case" VARCHAR, rater VARCHAR,
     left_system VARCHAR, right_system VARCHAR, left_trial VARCHAR, right_trial VARCHAR, t TIMESTAMP,
-    propensity DOUBLE, visible_ms BIGINT, input VARCHAR, simulated BOOLEAN
+    propensity DOUBLE, visible_ms BIGINT, input VARCHAR, simulated BOOLEAN, session VARCHAR, weight DOUBLE,
+    extra MAP(VARCHAR, VARCHAR)
 );
 CREATE TABLE vote_rows (study VARCHAR, ballot VARCHAR, criterion VARCHAR, answer VARCHAR, t TIMESTAMP);
+CREATE TABLE undo_rows (study VARCHAR, ballot VARCHAR, rater VARCHAR, t TIMESTAMP);
+CREATE TABLE withdrawn_rows (study VARCHAR, trial VARCHAR, reason VARCHAR, t TIMESTAMP);
+
+-- Rows of an import are looked through before they are written: each ballot and criterion is there once, so no
+-- view has to look again. `first` marks one row of each ballot.
+CREATE TABLE imported_rows (
+    study VARCHAR, ballot VARCHAR, "first" BOOLEAN, criterion VARCHAR, answer VARCHAR, suite VARCHAR,
+    category VARCHAR, "case" VARCHAR, cluster VARCHAR, rater VARCHAR, session VARCHAR, left_system VARCHAR,
+    right_system VARCHAR, left_trial VARCHAR, right_trial VARCHAR, t TIMESTAMP, propensity DOUBLE,
+    visible_ms BIGINT, simulated BOOLEAN, withdrawn BOOLEAN, weight DOUBLE, extra MAP(VARCHAR, VARCHAR)
+);
+CREATE TABLE ranking_rows (
+    study VARCHAR, ballot VARCHAR, criterion VARCHAR, suite VARCHAR, category VARCHAR, "case" VARCHAR,
+    cluster VARCHAR, rater VARCHAR, place INTEGER, system VARCHAR, t TIMESTAMP, imported BOOLEAN
+);

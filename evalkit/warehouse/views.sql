@@ -118,19 +118,66 @@ FROM generations
 LEFT JOIN (SELECT run, trial, total_s FROM latencies WHERE left_out IS NULL) l USING (run, trial)
 GROUP BY ALL;
 
+-- When a rater last took a ballot back: only what was said after that counts. Nobody takes back another's.
+CREATE VIEW undos AS
+SELECT u.study, u.ballot, max(u.t) AS t
+FROM undo_rows u
+SEMI JOIN (
+    SELECT study, ballot, rater FROM ballot_rows
+    UNION ALL SELECT study, ballot, rater FROM ranking_rows WHERE NOT imported
+) b ON b.study = u.study AND b.ballot = u.ballot AND b.rater = u.rater
+GROUP BY ALL;
+
 -- A ballot sent twice is one ballot.
+CREATE VIEW cast_ballots AS
+SELECT b.* REPLACE (coalesce(b.weight, 1.0) AS weight)
+FROM ballot_rows b
+LEFT JOIN undos u ON u.study = b.study AND u.ballot = b.ballot
+WHERE u.t IS NULL OR b.t > u.t
+QUALIFY row_number() OVER (PARTITION BY b.study, b.ballot ORDER BY b.t) = 1;
+
 CREATE VIEW ballots AS
-SELECT * FROM ballot_rows
-QUALIFY row_number() OVER (PARTITION BY study, ballot ORDER BY t) = 1;
+SELECT * FROM cast_ballots
+UNION ALL BY NAME
+SELECT study, ballot, suite, "case", rater, left_system, right_system, left_trial, right_trial, t, propensity,
+    visible_ms, simulated, session, weight, extra
+FROM imported_rows WHERE "first";
 
 CREATE VIEW votes AS
-SELECT b.study, b.ballot, v.criterion, v.answer, b.suite, c.category, b."case", c.cluster, b.rater,
-    b.left_system, b.right_system, b.left_trial, b.right_trial, b.t, b.propensity, b.visible_ms, b.simulated
-FROM ballots b
-JOIN (SELECT * FROM vote_rows
-      QUALIFY row_number() OVER (PARTITION BY study, ballot, criterion ORDER BY t) = 1) v USING (study, ballot)
-LEFT JOIN studies s USING (study)
-LEFT JOIN cases c ON c.run = s.run AND c.suite = b.suite AND c."case" = b."case";
+WITH said AS (
+    SELECT b.study, b.ballot, v.criterion, v.answer, b.suite, c.category, b."case", c.cluster, b.rater,
+        b.left_system, b.right_system, b.left_trial, b.right_trial, b.t, b.propensity, b.visible_ms, b.simulated,
+        b.session, b.weight, b.extra, false AS withdrawn
+    FROM cast_ballots b
+    JOIN (SELECT v.* FROM vote_rows v
+          LEFT JOIN undos u ON u.study = v.study AND u.ballot = v.ballot
+          WHERE u.t IS NULL OR v.t > u.t
+          QUALIFY row_number() OVER (PARTITION BY v.study, v.ballot, v.criterion ORDER BY v.t) = 1) v
+        ON v.study = b.study AND v.ballot = b.ballot
+    LEFT JOIN studies s ON s.study = b.study
+    LEFT JOIN cases c ON c.run = s.run AND c.suite = b.suite AND c."case" = b."case"
+    UNION ALL BY NAME
+    SELECT * EXCLUDE ("first") FROM imported_rows
+), gone AS (
+    SELECT DISTINCT study, trial FROM withdrawn_rows
+)
+SELECT said.* REPLACE (said.withdrawn OR l.trial IS NOT NULL OR r.trial IS NOT NULL AS withdrawn)
+FROM said
+LEFT JOIN gone l ON l.study = said.study AND l.trial = said.left_trial
+LEFT JOIN gone r ON r.study = said.study AND r.trial = said.right_trial;
+
+-- One row per ranked system. `place` counts from 1, the best; systems ranked alike share the best place among them.
+CREATE VIEW rankings AS
+SELECT r.study, r.ballot, r.criterion, r.suite, c.category, r."case", c.cluster, r.rater, r.place, r.system, r.t
+FROM (SELECT r.* FROM ranking_rows r
+      LEFT JOIN undos u ON u.study = r.study AND u.ballot = r.ballot
+      WHERE NOT r.imported AND (u.t IS NULL OR r.t > u.t)
+      QUALIFY rank() OVER (PARTITION BY r.study, r.ballot, r.criterion ORDER BY r.t) = 1
+          AND row_number() OVER (PARTITION BY r.study, r.ballot, r.criterion, r.system ORDER BY r.t) = 1) r
+LEFT JOIN studies s ON s.study = r.study
+LEFT JOIN cases c ON c.run = s.run AND c.suite = r.suite AND c."case" = r."case"
+UNION ALL BY NAME
+SELECT * EXCLUDE (imported) FROM ranking_rows WHERE imported;
 
 -- Pairs as a judge decided them, both orders taken together; what people voted is in `votes` and nowhere near these.
 CREATE VIEW judge_pairs AS

@@ -138,7 +138,7 @@ def test_the_sandwich_of_one_pair_is_the_binomial_error() -> None:
     rows = [(0, 1, int(v >= 60), v, v) for v in range(100)]
     votes = votes_of(rows).compact()
     m = measure(votes)
-    assert m.rating is not None
+    assert m.known.rating is not None
     alone = meats(votes, [Pull(m.fit.left, m.fit.right, m.fit.others)])[0]
     pieces = pieces_of(m.fit.bread, alone, m.clusters)
     known = pieces.shared("votes")

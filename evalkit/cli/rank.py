@@ -1,0 +1,171 @@
+"""`evalkit rank`: from votes to a leaderboard, with what speaks for and against believing it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evalkit.cli.app import make_app
+from evalkit.cli.console import show_json
+from evalkit.cli.options import JsonOption, WorkspaceOption
+from evalkit.errors import UsageError
+from evalkit.store import Workspace
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from evalkit.leaderboard import Asked
+    from evalkit.preference import RatingOptions
+
+app = make_app()
+
+
+@app.command()
+def rank(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STUDY|RUN|FILE]",
+            help="A study, all studies of a run, or a Parquet file of votes. [default: the newest study]",
+        ),
+    ] = None,
+    criterion: Annotated[
+        list[str] | None, typer.Option("--criterion", help="Only this question. [default: all]")
+    ] = None,
+    category: Annotated[str | None, typer.Option("--category", help="Only votes in this category.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="COLUMN", help="Within each category, tag, rater, language, ..."),
+    ] = None,
+    shrink: Annotated[
+        bool, typer.Option("--shrink", help="With --by: hold each slice to everybody's board.")
+    ] = False,
+    model: Annotated[
+        str, typer.Option("--model", help="bradley-terry, davidson or rao-kupper (how ties count).")
+    ] = "bradley-terry",
+    opponents: Annotated[
+        str, typer.Option("--opponents", help="alike, or as-sampled: as often as they were met.")
+    ] = "alike",
+    intervals: Annotated[
+        str, typer.Option("--intervals", help="What votes share: two-way, rater, case, votes, or bootstrap.")
+    ] = "two-way",
+    level: Annotated[float, typer.Option("--level", help="Of intervals and rank ranges.")] = 0.95,
+    top: Annotated[int, typer.Option("--top", help="The k of the chance to be among the best k.")] = 3,
+    seed: Annotated[int, typer.Option("--seed", help="Of what is drawn.")] = 0,
+    raters: Annotated[
+        bool,
+        typer.Option("--raters", help="Instead: how far to trust each rater; the board without suspects."),
+    ] = False,
+    assisted: Annotated[
+        bool,
+        typer.Option("--assisted", help="Instead: shares of votes, helped by metrics where that is safe."),
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ratings of systems from votes, with intervals, rank ranges and what to trust."""
+    # Matrices are small: threads cost more than they bring.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from evalkit.preference import RatingOptions
+
+    options = RatingOptions(model, opponents, intervals, level, top, seed=seed)  # type: ignore[arg-type]
+    look = _Look(category, by, shrink=shrink, raters=raters, assisted=assisted, as_json=as_json)
+    if name is not None and name.endswith(".parquet"):
+        _rank_file(Path(name), options, look)
+    else:
+        _rank_studies(Workspace.open(workspace, create=False), name, criterion, options, look)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is to be shown of each question."""
+
+    category: str | None
+    by: str | None
+    shrink: bool
+    raters: bool
+    assisted: bool
+    as_json: bool
+
+    def __post_init__(self) -> None:
+        if (self.by is not None) + self.raters + self.assisted > 1:
+            raise UsageError(
+                "--by, --raters and --assisted are three different tables", "Ask for one of them."
+            )
+
+
+def _rank_studies(
+    workspace: Workspace, name: str | None, criteria: list[str] | None, options: RatingOptions, look: _Look
+) -> None:
+    from evalkit.leaderboard import questions_of, studies_named
+    from evalkit.warehouse import connect
+
+    records = []
+    with closing(connect(workspace)) as db:
+        for asked in questions_of(db, studies_named(db, name), criteria):
+            record, show = _found(db, asked, options, look)
+            if look.as_json:
+                records.append(record())
+            else:
+                show()
+    if look.as_json:
+        show_json(records)
+
+
+def _found(
+    db: DuckDBPyConnection, asked: Asked, options: RatingOptions, look: _Look
+) -> tuple[Callable[[], dict[str, Any]], Callable[[], None]]:
+    """What is wanted of one question: how to give it as a record, and how to show it."""
+    from evalkit.cli import rank_tables as tables
+    from evalkit.leaderboard import assisted_board, rank_records, rank_slices, rater_reports
+    from evalkit.leaderboard import rank as ranked
+
+    if look.by is not None:
+        sliced = rank_slices(db, asked, look.by, options)
+        return partial(rank_records.slices_record, sliced), partial(
+            tables.show_slices, sliced, shrink=look.shrink
+        )
+    if look.raters:
+        report = rater_reports(db, asked, look.category, options)
+        return partial(rank_records.raters_record, asked, report), partial(tables.show_raters, asked, report)
+    if look.assisted:
+        study, *others = asked.studies
+        if others:
+            raise UsageError(
+                "metrics can assist one study at a time", f"Name it: evalkit rank {study} --assisted"
+            )
+        board = assisted_board(db, study, asked.criterion, look.category, seed=options.seed)
+        return partial(rank_records.assisted_record, asked, board), partial(
+            tables.show_assisted, asked, board
+        )
+    ranking = ranked(db, asked, look.category, options)
+    return partial(rank_records.ranking_record, ranking), partial(tables.show_ranking, ranking)
+
+
+def _rank_file(path: Path, options: RatingOptions, look: _Look) -> None:
+    """A board straight from a file; no workspace is needed."""
+    import duckdb
+
+    from evalkit.cli.rank_tables import show_ranking
+    from evalkit.leaderboard import Asked, ranking_of
+    from evalkit.leaderboard.ballot_box import box_of_file
+    from evalkit.leaderboard.rank_records import ranking_record
+
+    if look.by is not None or look.raters or look.assisted or look.category is not None:
+        raise UsageError(
+            "of a file, only the board itself can be shown",
+            "Bring it in: evalkit votes import FILE --study NAME",
+        )
+    with closing(duckdb.connect()) as db:
+        ranking = ranking_of(Asked((path.name,), "", (), False), box_of_file(db, path), options)
+    if look.as_json:
+        show_json([ranking_record(ranking)])
+    else:
+        show_ranking(ranking)
