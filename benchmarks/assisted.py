@@ -205,14 +205,17 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=1000)
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
-    print(f"{arguments.simulations} studies per row: coverage of plain, assisted, used\n")
+    print_coverage(arguments.simulations, arguments.only)
+
+
+def print_coverage(simulations: int, only: str = "") -> None:
+    """Coverage and width, of win rates and of pairs."""
+    print(f"{simulations} studies per row: coverage of plain, assisted, used\n")
     print("| study | of | plain | assisted | used | is assisted | rho | width | formula |")
     print("| --- |" + " --- |" * 8)
     for study in STUDIES:
-        if arguments.only in study.name:
-            for kind, tally in zip(
-                ("systems", "pairs"), simulated(study, arguments.simulations), strict=True
-            ):
+        if only in study.name:
+            for kind, tally in zip(("systems", "pairs"), simulated(study, simulations), strict=True):
                 print(f"| {study.name} | {kind} | {tally.line()} |", flush=True)
 
 

@@ -1,11 +1,16 @@
-"""How often the 95 % intervals contain the truth, by simulation. Prints the tables of the documentation.
+"""How often intervals contain the truth, by simulation. Prints the tables of the documentation.
 
-    python benchmarks/coverage.py [--simulations N] [--boards N] [--validity N]
+    python benchmarks/coverage.py [means] [boards] [validity] [ranks] [stopping] [assisted] [--share 0.1]
 
-Its first two tables are in docs/statistics.md, the third is in docs/validity.md.
+means     means of metrics (docs/statistics.md)
+boards    ratings from votes that share raters and prompts (docs/statistics.md)
+validity  accuracy of a metric on votes (docs/validity.md)
+ranks     rank ranges, of one system and of all (docs/statistics.md)
+stopping  how often rules that are asked after every vote find what is not there (docs/planning.md)
+assisted  shares of votes that metrics have sharpened (docs/assisted.md)
 
-Each scenario draws data whose true mean (or rating) is known, makes the interval, and counts. The naive
-intervals beside ours treat every value, or every vote, as independent.
+Each scenario draws data whose truth is known, makes the interval, and counts. The naive intervals beside ours
+treat every value, or every vote, as independent.
 """
 
 from __future__ import annotations
@@ -14,7 +19,10 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import assisted
 import numpy as np
+import ranks
+import stopping
 from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import norm, t
@@ -247,20 +255,26 @@ def validity_coverage(jury: Jury, simulations: int) -> tuple[float, float, float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=2000)
-    parser.add_argument("--boards", type=int, default=1000)
-    parser.add_argument("--validity", type=int, default=1000)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="*", default=list(TABLES), metavar="|".join(TABLES))
+    parser.add_argument("--share", type=float, default=1.0, help="of the simulations, for a quick look")
     arguments = parser.parse_args()
-    print(f"Means, {arguments.simulations} simulations per cell: naive t / ours\n")
+    for name in arguments.what:
+        table, simulations = TABLES[name]
+        table(max(round(simulations * arguments.share), 2))
+
+
+def print_means(simulations: int) -> None:
+    """Means of metrics."""
+    print(f"Means, {simulations} simulations per cell: naive t / ours\n")
     sizes = (4, 8, 12, 30, 100)
     print("| data | " + " | ".join(f"{groups} clusters" for groups in sizes) + " |")
     print("| --- |" + " --- |" * len(sizes))
     for scenario in SCENARIOS:
-        cells = [mean_coverage(scenario, groups, arguments.simulations) for groups in sizes]
+        cells = [mean_coverage(scenario, groups, simulations) for groups in sizes]
         print(f"| {scenario.name} | " + " | ".join(f"{a:.3f} / {b:.3f}" for a, b in cells) + " |", flush=True)
-    print_boards(arguments.boards)
-    print_validity(arguments.validity)
 
 
 def print_boards(simulations: int) -> None:
@@ -287,6 +301,15 @@ def print_validity(simulations: int) -> None:
         facts = f"{jury.name} | {jury.prompts} | {jury.pairs} | {jury.votes} | {jury.raters}"
         print(f"| {facts} | {naive:.3f} | {by_prompt:.3f} | {ours:.3f} |", flush=True)
 
+
+TABLES: dict[str, tuple[Callable[[int], None], int]] = {
+    "means": (print_means, 2000),
+    "boards": (print_boards, 1000),
+    "validity": (print_validity, 1000),
+    "ranks": (lambda boards: ranks.print_coverage(boards, 20, 20_000), 500),
+    "stopping": (lambda studies: stopping.print_false_alarms(studies, 5000), 2000),
+    "assisted": (assisted.print_coverage, 300),
+}
 
 if __name__ == "__main__":
     main()

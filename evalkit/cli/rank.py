@@ -99,6 +99,10 @@ class _Look:
             raise UsageError(
                 "--by, --raters and --assisted are three different tables", "Ask for one of them."
             )
+        if self.shrink and self.by is None:
+            raise UsageError(
+                "there is nothing to shrink without slices", "Add --by COLUMN, such as --by rater."
+            )
 
 
 def _rank_studies(

@@ -17,7 +17,7 @@ from evalkit.errors import InvalidInput, UnknownName, UsageError
 from evalkit.leaderboard.query import rows, statement
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import Floats, Integers, Ints, Votes
-from evalkit.types import ANSWERS
+from evalkit.types import ANSWERS, SKIP
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -88,13 +88,21 @@ def box_of(db: DuckDBPyConnection, question: Question, by: str | None = None) ->
 def box_of_file(db: DuckDBPyConnection, path: Path) -> Box:
     """The votes of a Parquet file as `evalkit votes export` writes it. Raises `InvalidInput`."""
     _open_file(db, path)
-    return _box(db, _numbered(db), None)
+    words = dict(rows(db, "counted_answers"))
+    found = _numbered(db)
+    expected = sum(words.get(answer, 0) for answer in ANSWERS)
+    strange = set(words) - {*ANSWERS, SKIP}
+    if strange or found["left"].size != expected or np.any(found["left"] == found["right"]):
+        raise _faulty(db, path)
+    return _box(db, found, None)
 
 
 def tensor_of_file(db: DuckDBPyConnection, path: Path) -> Tensor:
     """The votes of such a file, counted: one GROUP BY, and no vote leaves the database."""
     _open_file(db, path)
-    counted = [row for row in rows(db, "counted_votes") if row[2] in ANSWERS]
+    counted = [row for row in rows(db, "counted_votes") if row[2] != SKIP]
+    if any(None in row or row[0] == row[1] or row[2] not in ANSWERS for row in counted):
+        raise _faulty(db, path)
     systems = tuple(sorted({name for row in counted for name in row[:2]}))
     place = {name: i for i, name in enumerate(systems)}
     counts = np.zeros((4, len(systems), len(systems)))
@@ -138,6 +146,18 @@ def _open_file(db: DuckDBPyConnection, path: Path) -> None:
             "It needs the columns left_system, right_system, answer, case, rater (see docs/votes.md); "
             "other files: evalkit votes import FILE --study NAME",
         ) from error
+
+
+def _faulty(db: DuckDBPyConnection, path: Path) -> InvalidInput:
+    """What is wrong with a file, naming rows."""
+    named = "; ".join(
+        f"{fault} ({times:,}: row {', '.join(map(str, some))}{', ...' if times > len(some) else ''})"
+        for fault, times, some in rows(db, "file_faults")
+    )
+    return InvalidInput(
+        f"{path.name} has rows that are no votes: {named}",
+        "Correct them, or bring in the rest: evalkit votes import FILE --study NAME --skip-bad-rows",
+    )
 
 
 def _box(db: DuckDBPyConnection, found: dict[str, Any], weight: Floats | None) -> Box:

@@ -159,6 +159,6 @@ def rater_reports(
 
 
 def _design_effect(box: Box) -> float:
-    """The variance of a vote, in units of a decisive one on its own: ties lower it, shared prompts raise it."""
+    """The variance of a vote, in units of a decisive one alone: ties lower it, shared prompts raise it."""
     shared = design_effects(box.votes).fit
     return max(vote_variance(tensor_of(box.votes)), 0.1) * max(shared or 1.0, 1.0)

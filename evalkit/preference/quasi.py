@@ -90,7 +90,7 @@ def _stepped(q: Floats, variances: Floats) -> Floats:
     np.fill_diagonal(W, 0.0)
     H = 2.0 * (W + np.diag(W.sum(axis=1)))
     step = np.zeros_like(q)
-    step[free] = -np.linalg.solve(H[np.ix_(free, free)], slope[free])
+    step[free] = -np.linalg.lstsq(H[np.ix_(free, free)], slope[free])[0]
     now, length = objective(q, variances), 1.0
     while length > SHORTEST:
         there = np.maximum(q + length * step, 0.0)

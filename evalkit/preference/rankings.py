@@ -65,15 +65,24 @@ class Rankings:
         return np.ones(self.n) if self.weight is None else self.weight
 
     @property
+    def pairs(self) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
+        """Every pair of every ranking: whose it is, the system above and the one below, and whether they tie."""
+        found = [np.zeros((4, 0), dtype=np.int64)]
+        for a, b in combinations(range(self.order.shape[1]), 2):
+            rows = np.flatnonzero(self.given[:, b])
+            tied = self.rank[rows, a] == self.rank[rows, b]
+            found.append(np.stack([rows, self.order[rows, a], self.order[rows, b], tied]))
+        row, above, below, ties = np.concatenate(found, axis=1)
+        return row, above, below, ties.astype(np.bool_)
+
+    @property
     def wins(self) -> Floats:
         """How often i was ranked above j (K, K), half for a tie: what `bradley_terry.connectivity` reads."""
         wins = np.zeros((len(self.systems), len(self.systems)))
-        for a, b in combinations(range(self.order.shape[1]), 2):
-            both = self.given[:, b]
-            above, below, weight = self.order[both, a], self.order[both, b], self.weights[both]
-            won = np.where(self.rank[both, a] < self.rank[both, b], 1.0, 0.5)
-            np.add.at(wins, (above, below), weight * won)
-            np.add.at(wins, (below, above), weight * (1.0 - won))
+        row, above, below, tied = self.pairs
+        won = np.where(tied, 0.5, 1.0)
+        np.add.at(wins, (above, below), self.weights[row] * won)
+        np.add.at(wins, (below, above), self.weights[row] * (1.0 - won))
         return wins
 
 

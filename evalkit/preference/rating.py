@@ -1,4 +1,4 @@
-"""Votes -> a board: ratings, win rates and ranks with intervals, and what to be careful about.
+"""Votes, and rankings beside them -> a board: ratings, win rates and ranks with intervals, and what to mind.
 
 `rate` is the one entry. It knows no database and draws no chart. Votes themselves are gone through once
 (`clustering`); the rest is done on a tensor and does not grow with their number.
@@ -18,6 +18,7 @@ from evalkit.preference.board import Lead, Pair, PreferenceBoard, RatingOptions,
 from evalkit.preference.clustering import Clusters, Meat, Pull, count_clusters, meats
 from evalkit.preference.covariance import FEW, Covariance, Pieces, pieces_of
 from evalkit.preference.fitted import ELO_PER_LOGIT, Fitted
+from evalkit.preference.joint import JointFit, Ranked, Together, compacted, meat_of, vote_scores
 from evalkit.preference.limits import Limits, limits_of
 from evalkit.preference.models import model_named
 from evalkit.preference.quasi import quasi_errors
@@ -39,6 +40,9 @@ from evalkit.stats.bounded import Uncertainty, bounded_interval
 from evalkit.types import Estimate
 
 DEFAULT = RatingOptions()
+JOINT = "plackett-luce"
+"""What a board with rankings is rated by."""
+NO_FIT = "could not be fitted"
 QUICK_DRAWS = 1000
 """Draws behind the chances of a quick board: right to within two points of a hundred."""
 
@@ -57,11 +61,27 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class WithRankings:
+    """What rankings beside the votes add: `n` of them, `by_system` (K) those that name each system.
+
+    `compared` counts the votes and every pair of every ranking. `reason` says why there is no fit although
+    there is a common scale. `asked` are the options as they were before rankings changed them.
+    """
+
+    n: int
+    by_system: Ints
+    compared: Tensor
+    reason: str
+    asked: RatingOptions
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """Everything computed of the votes at once; a board is lines read off it.
 
-    `fit` is None without a common scale; `raters` and `cases` (K) count those behind each system.
-    `quick` boards take rank ranges without draws, which may be a little wider.
+    `n` and `tensor` are of votes on pairs only. `fit` is None without a common scale; `raters` and `cases`
+    (K) count those behind each system. `quick` boards take rank ranges without draws, which may be a little
+    wider.
     """
 
     n: int
@@ -73,12 +93,38 @@ class Measured:
     cases: Ints
     options: RatingOptions
     quick: bool = False
+    rankings: WithRankings | None = None
+
+    @property
+    def given(self) -> int:
+        """Votes and rankings."""
+        return self.n if self.rankings is None else self.n + self.rankings.n
+
+    @property
+    def compared(self) -> Tensor:
+        """Votes, and pairs of rankings."""
+        return self.tensor if self.rankings is None else self.rankings.compared
+
+    @property
+    def named(self) -> Floats:
+        """Votes and rankings that each system is in (K)."""
+        return self.tensor.played + (0.0 if self.rankings is None else self.rankings.by_system)
 
 
-def rate(votes: Votes, options: RatingOptions = DEFAULT) -> PreferenceBoard:
-    """Rate every system of `votes`. Systems without a vote are listed with empty estimates."""
-    unplayed = tuple(_unplayed(system) for system in _never_shown(votes))
-    board = board_of(measure(votes.compact(), options))
+def rate(votes: Votes, options: RatingOptions = DEFAULT, ranked: Ranked | None = None) -> PreferenceBoard:
+    """Rate every system of `votes`. Systems without a vote are listed with empty estimates.
+
+    With rankings, which name the same systems and number raters and cases as the votes do, both are fitted
+    together by Plackett-Luce (pairs: Davidson's model), opponents counting as often as they were met. Win
+    rates then count each pair of a ranking. Raises InvalidInput, and UsageError for a bootstrap.
+    """
+    if ranked is None or not ranked.n:
+        shown = votes.compact()
+        board = board_of(measure(shown, options))
+    else:
+        shown, ranked = compacted(votes, ranked)
+        board = board_of(measure_jointly(shown, ranked, options))
+    unplayed = tuple(_unplayed(system) for system in sorted({*votes.systems} - {*shown.systems}))
     return replace(board, ratings=(*board.ratings, *unplayed))
 
 
@@ -87,7 +133,7 @@ def board_of(m: Measured) -> PreferenceBoard:
     ratings = tuple(sorted(_lines(m), key=_best_first))
     return PreferenceBoard(
         ratings=ratings,
-        pairs=_pairs(m.tensor),
+        pairs=_pairs(m.compared),
         lead=_lead(m, ratings),
         n_votes=m.n,
         n_raters=m.clusters.raters,
@@ -113,6 +159,33 @@ def measure(votes: Votes, options: RatingOptions = DEFAULT) -> Measured:
             known = replace(known, rating=_resampled(votes, tensor, fit, clusters, options))
     raters, cases = (behind(votes, labels).sum(axis=0) for labels in (votes.rater, votes.case))
     return Measured(votes.n, tensor, clusters, fit, known, raters, cases, options)
+
+
+def measure_jointly(votes: Votes, ranked: Ranked, options: RatingOptions = DEFAULT) -> Measured:
+    """`measure` of votes and rankings together. Every system must have one of them; raises as `rate` does."""
+    asked, options = options, replace(options, model=JOINT, opponents="as-sampled")
+    together, tensor = Together(votes, ranked), tensor_of(votes)
+    compared, clusters = tensor_of(together.pairs), together.clusters
+    one_scale = len(bt.parts(compared.wins, compared.systems)) == 1
+    found = together.fit() if one_scale else JointFit(None, None)
+    win_rate = together.meat(together.pulled(win_rate_pull(compared)))
+    of_fit = [] if found.scores is None else [together.meat(found.scores)]
+    known = known_of([win_rate, win_rate, *of_fit], found.fit, clusters, options)
+    known = replace(known, both_bad=_both_bad_known(votes, tensor, options))
+    raters, cases = (
+        behind(together.pairs, labels).sum(axis=0) for labels in (together.pairs.rater, together.pairs.case)
+    )
+    order = ranked.rankings.order[ranked.rankings.given]
+    added = WithRankings(ranked.n, np.bincount(order, minlength=tensor.size), compared, found.reason, asked)
+    return Measured(votes.n, tensor, clusters, found.fit, known, raters, cases, options, rankings=added)
+
+
+def _both_bad_known(votes: Votes, tensor: Tensor, options: RatingOptions) -> Covariance | None:
+    """Rankings say nothing of "both bad", so only raters and cases of votes on pairs count."""
+    if not votes.n:
+        return None
+    meat = meat_of(vote_scores(votes, both_bad_pull(tensor)), votes.rater, votes.case)
+    return pieces_of(np.eye(tensor.size), meat, count_clusters(votes)).shared(options.sharing)
 
 
 def fit_of(tensor: Tensor, options: RatingOptions = DEFAULT) -> Fitted:
@@ -162,19 +235,19 @@ def behind(votes: Votes, labels: Integers) -> NDArray[np.bool_]:
 
 
 def _lines(m: Measured) -> list[SystemRating]:
-    if not m.n:
+    if not m.given:
         return []
-    shares, bad = win_rates(m.tensor.wins), m.tensor.both_bad
-    played, ties = m.tensor.played, m.tensor.counts[TIE]
-    tie_rate = (ties.sum(axis=0) + ties.sum(axis=1)) / played
+    shares, bad = win_rates(m.compared.wins), m.tensor.both_bad
+    played, named, ties = m.tensor.played, m.named, m.tensor.counts[TIE]
+    tied = ties.sum(axis=0) + ties.sum(axis=1)
     standings = _standings(m)
     return [
         SystemRating(
             system=system,
-            rating=_rating(m, i, round(played[i])),
-            win_rate=_bounded(m, shares[i], (m.known.win_rate, i), round(played[i])),
+            rating=_rating(m, i, round(named[i])),
+            win_rate=_bounded(m, shares[i], (m.known.win_rate, i), round(named[i])),
             both_bad=_bounded(m, bad[i], (m.known.both_bad, i), round(played[i])),
-            tie_rate=float(tie_rate[i]),
+            tie_rate=float(tied[i] / played[i]) if played[i] else None,
             n_votes=round(played[i]),
             n_raters=int(m.raters[i]),
             n_cases=int(m.cases[i]),
@@ -182,11 +255,6 @@ def _lines(m: Measured) -> list[SystemRating]:
         )
         for i, system in enumerate(m.tensor.systems)
     ]
-
-
-def _never_shown(votes: Votes) -> list[str]:
-    shown = {*votes.compact().systems} if votes.n else set()
-    return sorted(system for system in votes.systems if system not in shown)
 
 
 def _unplayed(system: str) -> SystemRating:
@@ -234,7 +302,7 @@ def _limits(m: Measured) -> Limits | None:
     """What limits the ratings, where votes are taken to share raters and prompts."""
     if m.known.pieces is None or m.options.sharing != "two-way":
         return None
-    return limits_of(m.known.pieces, m.n, m.tensor.size)
+    return limits_of(m.known.pieces, m.given, m.tensor.size)
 
 
 def _verdicts(m: Measured) -> tuple[PairVerdict, ...]:
@@ -258,7 +326,7 @@ def _quasi(V: Floats) -> Floats | None:
 
 def _rating(m: Measured, i: int, n: int) -> Estimate:
     if m.fit is None:
-        return Estimate(None, n=n, note="no common scale")
+        return Estimate(None, n=n, note=NO_FIT if _unfitted(m) else "no common scale")
     value = float(m.fit.elo[i])
     if m.known.rating is None:
         return Estimate(value, n=n, n_expected=n, note="one case: no interval")
@@ -268,6 +336,8 @@ def _rating(m: Measured, i: int, n: int) -> Estimate:
 
 def _bounded(m: Measured, rate: float, known: tuple[Covariance | None, int], n: int) -> Estimate:
     covariance, i = known
+    if np.isnan(rate):
+        return Estimate(None, note="no votes on pairs")
     value = float(rate)
     if covariance is None:
         return Estimate(value, n=n, n_expected=n, note="one case: no interval")
@@ -285,12 +355,12 @@ def _lead(m: Measured, ratings: tuple[SystemRating, ...]) -> Lead | None:
         return None
     first, second = (m.tensor.systems.index(line.system) for line in ratings[:2])
     gap = float(m.fit.theta[first] - m.fit.theta[second]) * ELO_PER_LOGIT
-    difference = Estimate(gap, n=m.n, note="one case: no interval")
+    difference = Estimate(gap, n=m.given, note="one case: no interval")
     if m.known.rating is not None:
         reach = (
             m.known.rating.reach(m.options.level) * m.known.rating.difference(first, second) * ELO_PER_LOGIT
         )
-        difference = Estimate(gap, gap - reach, gap + reach, m.n, _clusters(m.known.rating), m.n)
+        difference = Estimate(gap, gap - reach, gap + reach, m.given, _clusters(m.known.rating), m.given)
     return Lead(ratings[0].system, ratings[1].system, difference)
 
 
@@ -311,9 +381,9 @@ def _pairs(tensor: Tensor) -> tuple[Pair, ...]:
 
 def _caveats(m: Measured) -> tuple[str, ...]:
     raters, cases = m.clusters.raters, m.clusters.cases
-    said = []
-    if m.n and m.fit is None:
-        groups = bt.parts(m.tensor.wins, m.tensor.systems)
+    said = [] if m.rankings is None else _of_rankings(m.rankings)
+    if m.given and m.fit is None and not _unfitted(m):
+        groups = bt.parts(m.compared.wins, m.compared.systems)
         named = "; ".join("{" + ", ".join(group) + "}" for group in groups)
         said.append(
             "No common scale, so no ratings: some group never beat, or never met, the others. "
@@ -325,3 +395,23 @@ def _caveats(m: Measured) -> tuple[str, ...]:
     elif asked == "two-way" and (0 < raters < FEW or 0 < cases < FEW):
         said.append(f"Only {raters} raters and {cases} cases: the intervals are rough.")
     return tuple(said)
+
+
+def _unfitted(m: Measured) -> bool:
+    return m.rankings is not None and m.rankings.reason != ""
+
+
+def _of_rankings(added: WithRankings) -> list[str]:
+    """How rankings got into the board, and what of the options could not be done with them."""
+    said = [
+        f"{added.n:,} rankings are in, fitted by Plackett-Luce together with the votes on pairs, where a tie is an "
+        "answer of its own (Davidson). Win rates count every pair of a ranking; shares of ties and of both bad "
+        "are of votes on pairs only."
+    ]
+    if added.asked.model not in ("bradley-terry", JOINT):
+        said.append(f"The model {added.asked.model} knows no rankings, so it was not used.")
+    if added.asked.opponents == "alike":
+        said.append("With rankings, opponents count as often as they were met, not each alike.")
+    if added.reason:
+        said.append(f"No ratings: {added.reason}. Win rates are shown instead.")
+    return said

@@ -35,7 +35,7 @@ class Panel:
     """One column of a forest plot: estimates by system, on one scale, which starts at 0 if `zero`.
 
     `reference` is drawn as a line. `domain` fixes the scale. Where rows are no systems, `shade` is the system
-    whose colour all of them have.
+    whose colour all of them have. `bars` are further intervals, drawn thick; the estimates' own are thin then.
     """
 
     title: str
@@ -46,6 +46,7 @@ class Panel:
     zero: bool = False
     shade: str | None = None
     domain: tuple[float, float] | None = None
+    bars: Mapping[str, Estimate] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +132,31 @@ def _panel(
     if panel.shade is not None:
         # A scale would be shared with the other panels, and with it the first one's colour.
         colour = alt.ColorValue(placeholder(f"s{colours.get(panel.shade, 0)}"))
-    bars = base.mark_rule(strokeWidth=2.5, opacity=0.55, strokeCap="round")
+    line = {"strokeWidth": 1.4, "opacity": 0.9} if panel.bars else {"strokeWidth": 2.5, "opacity": 0.55}
+    bars = base.mark_rule(strokeCap="round", **line)
     dots = base.mark_circle(size=85, opacity=1)
     gaps = base.mark_text(align="left", x=4, color=placeholder("muted"), fontSize=11, text="no value")
     layers = [
         *_reference(panel),
+        *_thick(panel, order, y, colour),
         bars.encode(y=y, x=x, x2="high:Q", color=colour),
         dots.encode(y=y, x=alt.X("value:Q"), color=colour),
         gaps.transform_filter("datum.value === null").encode(y=y),
     ]
     lines = textwrap.wrap(panel.title, max(12, int((width + room) / 7.4)))
     return alt.layer(*layers, title=alt.Title(lines, subtitle=panel.subtitle))
+
+
+def _thick(
+    panel: Panel, order: Sequence[str], y: alt.Y, colour: alt.Color | alt.ColorValue
+) -> list[alt.Chart]:
+    import altair as alt
+
+    if not panel.bars:
+        return []
+    base = alt.Chart(alt.InlineData(values=[_row(system, panel.bars.get(system)) for system in order]))
+    mark = base.mark_rule(strokeWidth=8, opacity=0.38)
+    return [mark.encode(y=y, x=_scale(panel), x2="high:Q", color=colour)]
 
 
 def _names_axis(room: float) -> alt.Axis:

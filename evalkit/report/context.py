@@ -14,15 +14,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalkit.errors import UnknownName
 from evalkit.leaderboard import (
+    Asked,
+    AssistedBoard,
     BoardRow,
     Headline,
     LatencyRow,
     MoneyRow,
+    Ranking,
+    RaterReport,
     ReliabilityRow,
+    SliceReport,
+    assisted_board,
     headline,
     latency_board,
     metric_board,
     money_board,
+    questions_of,
+    rank,
+    rank_slices,
+    rater_reports,
     reliability_board,
     vote_board,
 )
@@ -119,7 +129,7 @@ class Context:
     @cached_property
     def colours(self) -> Mapping[str, int]:
         """System name -> number of its colour; a name the run does not know gets one after the others."""
-        voted = {line.system for board in self._vote_boards.values() for line in board.ratings}
+        voted = {line.system for found in self._rankings.values() for line in found.board.ratings}
         known = {system.name: system.colour for system in self.systems}
         extra = sorted(voted - set(known))
         return known | {name: (len(known) + i) % COLOURS for i, name in enumerate(extra)}
@@ -208,8 +218,24 @@ class Context:
     def votes(self, study: str, criterion: str, category: str | None = None) -> PreferenceBoard:
         """The rated votes of a study on one criterion."""
         if category is None:
-            return self._vote_boards[study, criterion]
-        return vote_board(self.db, study, criterion, category, RatingOptions(seed=self.seed))
+            return self.ranking(study, criterion).board
+        return vote_board(self.db, study, criterion, category, self._rating)
+
+    def ranking(self, study: str, criterion: str) -> Ranking:
+        """The board of a study on one criterion, and whether to trust it."""
+        return self._rankings[study, criterion]
+
+    def by_category(self, study: str, criterion: str) -> SliceReport:
+        """The same question within each category, and whether categories rank differently."""
+        return self._by_category[study, criterion]
+
+    def raters(self, study: str, criterion: str) -> RaterReport | None:
+        """How far the raters can be trusted; None where there are none, or no vote says whose it is."""
+        return self._raters[study, criterion]
+
+    def assisted(self, study: str, criterion: str) -> AssistedBoard:
+        """Shares of votes sharpened by metrics, where these may help."""
+        return self._assisted[study, criterion]
 
     def _in_order(self, rows: Sequence[_Row]) -> tuple[_Row, ...]:
         """Rows by the order of the run: its systems, and for each its categories."""
@@ -218,15 +244,39 @@ class Context:
         kept = [row for row in rows if row.system in systems]
         return tuple(sorted(kept, key=lambda row: (systems[row.system], places.get(row.category, -1))))
 
+    @property
+    def _rating(self) -> RatingOptions:
+        return RatingOptions(seed=self.seed)
+
     @cached_property
-    def _vote_boards(self) -> Mapping[tuple[str, str], PreferenceBoard]:
+    def _questions(self) -> Mapping[tuple[str, str], Asked]:
         return {
-            (study.study, criterion): vote_board(
-                self.db, study.study, criterion, options=RatingOptions(seed=self.seed)
-            )
+            (study.study, asked.criterion): asked
             for study in self.studies
-            for criterion in study.questions
+            for asked in questions_of(self.db, (study.study,))
         }
+
+    @cached_property
+    def _rankings(self) -> Mapping[tuple[str, str], Ranking]:
+        return {key: rank(self.db, asked, options=self._rating) for key, asked in self._questions.items()}
+
+    @cached_property
+    def _by_category(self) -> Mapping[tuple[str, str], SliceReport]:
+        return {
+            key: rank_slices(self.db, asked, "category", self._rating)
+            for key, asked in self._questions.items()
+        }
+
+    @cached_property
+    def _raters(self) -> Mapping[tuple[str, str], RaterReport | None]:
+        return {
+            key: rater_reports(self.db, asked, options=self._rating)
+            for key, asked in self._questions.items()
+        }
+
+    @cached_property
+    def _assisted(self) -> Mapping[tuple[str, str], AssistedBoard]:
+        return {key: assisted_board(self.db, *key, seed=self.seed) for key in self._questions}
 
 
 def find_studies(db: DuckDBPyConnection, run: str, names: Sequence[str] | None) -> tuple[StudyInfo, ...]:

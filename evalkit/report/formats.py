@@ -40,6 +40,26 @@ def percent(value: float | None, decimals: int = 0) -> str:
     return MISSING if value is None else f"{number(100 * value, decimals)}\N{NARROW NO-BREAK SPACE}%"
 
 
+def chance(value: float | None) -> str:
+    """A chance in whole per cent; one that was drawn is never said to be certain.
+
+    >>> chance(0.004), chance(0.996)
+    ('<1\u202f%', '>99\u202f%')
+    """
+    if value is None:
+        return MISSING
+    return f"<{percent(0.01)}" if value < 0.01 else f">{percent(0.99)}" if value > 0.99 else percent(value)
+
+
+def p_value(p: float) -> str:
+    """Three decimals, and no zero.
+
+    >>> p_value(0.0002)
+    'p < 0.001'
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def percent_span(estimate: Estimate, decimals: int = 0) -> str:
     """The interval of a share in per cent, or a dash."""
     if estimate.low is None or estimate.high is None:
@@ -108,6 +128,8 @@ FILTERS: dict[str, Any] = {
     "number": number,
     "span": span,
     "percent": percent,
+    "chance": chance,
+    "p_value": p_value,
     "percent_span": percent_span,
     "money": money,
     "seconds": seconds,

@@ -28,7 +28,7 @@ VERSION = 1
 class Cast:
     """What must be known of a vote: whose, on what, which answers, when, and how it was shown.
 
-    `left` is the system on the left side; `propensity` is None where nobody knows it.
+    `left` is the system on the left side; `propensity` and `pair_propensity` are None where nobody knows them.
     """
 
     ballot: str
@@ -38,6 +38,7 @@ class Cast:
     t: str
     left: str
     propensity: float | None
+    pair_propensity: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,16 @@ class Sheet:
     def cast(self) -> Cast:
         ticket, c = self.ticket, self.comparison
         left = c.system_a if ticket.left == "a" else c.system_b
-        return Cast(ticket.ballot, c.id, ticket.rater, dict(self.answers), self.t, left, ticket.propensity)
+        return Cast(
+            ballot=ticket.ballot,
+            comparison=c.id,
+            rater=ticket.rater,
+            answers=dict(self.answers),
+            t=self.t,
+            left=left,
+            propensity=ticket.propensity,
+            pair_propensity=ticket.pair_propensity,
+        )
 
     def record(self) -> Record:
         c = self.comparison
@@ -85,6 +95,7 @@ class Sheet:
             "right": right,
             "t": self.t,
             "propensity": self.ticket.propensity,
+            "pair_propensity": self.ticket.pair_propensity,
             "answers": dict(self.answers),
             "client": dict(self.client),
             "simulated": self.simulated,
@@ -216,4 +227,5 @@ def _cast(record: dict[str, Any]) -> Cast:
         t=str(record["t"]),
         left=str(record["left"]["system"]),
         propensity=record.get("propensity"),
+        pair_propensity=record.get("pair_propensity"),
     )

@@ -16,6 +16,7 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from evalkit.errors import UnknownName, UsageError
@@ -24,6 +25,7 @@ from evalkit.study.tickets import Side
 
 if TYPE_CHECKING:
     from evalkit.preference.pairing import Goal
+    from evalkit.preference.votes import Floats
 
 SPACING = 5
 """A rater does not get the same case twice within this many ballots, as long as there is another choice."""
@@ -96,7 +98,6 @@ class _Choice:
 @dataclass(slots=True)
 class _Rater:
     seen: set[str] = field(default_factory=set)
-    outcomes: dict[str, float] = field(default_factory=dict)
     recent: deque[CaseKey] = field(default_factory=lambda: deque(maxlen=SPACING))
     shown: Counter[Pair] = field(default_factory=Counter)
 
@@ -115,7 +116,7 @@ class Board:
         self._cell_load: Counter[Cell] = Counter(dict.fromkeys(self._cells, 0))
         self._raters: dict[str, _Rater] = defaultdict(_Rater)
         pairs = sorted({cell.pair for cell in self._cells})
-        self._aim = None if sampling.goal == BALANCED else _Aim(pairs, sampling)
+        self._aim = _Aim(pairs, sampling) if _can_aim(pairs, sampling.goal) else None
 
     def take(self, rater: str, comparison: str, outcome: float | None = None) -> None:
         """Count a comparison as given to this rater: issued, or voted on, now or before a restart.
@@ -132,16 +133,13 @@ class Board:
             state.recent.append(item.case)
             state.shown[item.cell.pair] += 1
             self._count(item, +1)
-        if self._aim is not None and outcome is not None and state.outcomes.get(comparison) != outcome:
-            self.forget(rater, comparison)
-            state.outcomes[comparison] = outcome
-            self._aim.learn(item.cell.pair, outcome)
+        if self._aim is not None and outcome is not None:
+            self._aim.learn((rater, comparison), item.cell.pair, outcome)
 
     def forget(self, rater: str, comparison: str) -> None:
         """A vote was taken back: its outcome counts no more, its comparison stays with the rater."""
-        outcome = self._raters[rater].outcomes.pop(comparison, None)
-        if self._aim is not None and outcome is not None:
-            self._aim.unlearn(self._items[comparison].cell.pair, outcome)
+        if self._aim is not None:
+            self._aim.unlearn((rater, comparison))
 
     def give_back(self, rater: str, comparison: str) -> None:
         """An issued comparison was not voted on in time: anybody may get it again."""
@@ -226,8 +224,9 @@ class Board:
 class _Aim:
     """How likely each pair should come, for a goal and the votes so far.
 
-    Votes count in batches of `Sampling.refit` from the first one on, so that the same votes lead to the same
-    probabilities whenever a study was opened in between. numpy and scipy are only loaded here.
+    Votes count in batches of `Sampling.refit`, made of the votes that stand and in their order: the same votes
+    lead to the same probabilities, whenever a study was opened in between and whatever was taken back. numpy
+    and scipy are only loaded here.
     """
 
     def __init__(self, pairs: Sequence[Pair], sampling: Sampling) -> None:
@@ -238,28 +237,28 @@ class _Aim:
         systems = sorted({system for pair in pairs for system in pair})
         index = {system: i for i, system in enumerate(systems)}
         self._sampling = sampling
-        self._goal = read_goal(sampling.goal, systems)
+        self._goal = _goal(sampling.goal, systems)
         self._places = {(a, b): (index[a], index[b]) for a, b in pairs}
         self._allowed = np.zeros((len(systems), len(systems)), dtype=np.bool_)
         self._allowed[tuple(zip(*self._places.values(), strict=True))] = True
-        self._wins = np.zeros((len(systems), len(systems)))
-        self._settled = self._wins.copy()
-        self._votes = 0
+        self._nothing = np.zeros((len(systems), len(systems)))
+        self._votes: dict[tuple[str, str], tuple[Pair, float]] = {}
         self._probabilities: dict[Pair, float] = {}
         self._pair_probabilities = pair_probabilities
 
-    def learn(self, pair: Pair, outcome: float) -> None:
-        """One ballot was answered: its first system won this share."""
-        self._add(pair, outcome, 1.0)
-        self._votes += 1
-        if self._votes % self._sampling.refit == 0:
-            self._settled = self._wins.copy()
+    def learn(self, vote: tuple[str, str], pair: Pair, outcome: float) -> None:
+        """A ballot was answered: its first system won this share. Another answer takes the place of an old one."""
+        if self._votes.get(vote) == (pair, outcome):
+            return
+        self.unlearn(vote)
+        self._votes[vote] = pair, outcome
+        if len(self._votes) % self._sampling.refit == 0:
             self._probabilities = {}
 
-    def unlearn(self, pair: Pair, outcome: float) -> None:
-        """An answer was taken back; it counts until the batch that comes next."""
-        self._add(pair, outcome, -1.0)
-        self._votes -= 1
+    def unlearn(self, vote: tuple[str, str]) -> None:
+        """An answer was taken back."""
+        if self._votes.pop(vote, None) is not None:
+            self._probabilities = {}
 
     def among(self, usable: Iterable[Pair]) -> dict[Pair, float]:
         """Probabilities of these pairs, adding up to 1."""
@@ -271,14 +270,31 @@ class _Aim:
 
     def _all(self) -> Mapping[Pair, float]:
         if not self._probabilities:
-            P = self._pair_probabilities(self._settled, self._goal, self._allowed, self._sampling.uniform)
+            P = self._pair_probabilities(self._wins(), self._goal, self._allowed, self._sampling.uniform)
             self._probabilities = {pair: float(P[min(p), max(p)]) for pair, p in self._places.items()}
         return self._probabilities
 
-    def _add(self, pair: Pair, outcome: float, votes: float) -> None:
-        a, b = self._places[pair]
-        self._wins[a, b] += votes * outcome
-        self._wins[b, a] += votes * (1.0 - outcome)
+    def _wins(self) -> Floats:
+        """How often each system beat each other one, in the batches that are full."""
+        wins = self._nothing.copy()
+        settled = len(self._votes) // self._sampling.refit * self._sampling.refit
+        for pair, outcome in islice(self._votes.values(), settled):
+            a, b = self._places[pair]
+            wins[a, b] += outcome
+            wins[b, a] += 1.0 - outcome
+        return wins
+
+
+def _can_aim(pairs: Sequence[Pair], goal: str) -> bool:
+    """Whether the goal can be pursued: not if all pictures of a system that is to be placed were withdrawn."""
+    placed = goal.partition(":")[2]
+    return goal != BALANCED and bool(pairs) and (not placed or any(placed in pair for pair in pairs))
+
+
+def _goal(goal: str, systems: Sequence[str]) -> Goal:
+    """The goal among the systems that can still be shown, which may be fewer than the study has."""
+    best = goal.removeprefix("top-")
+    return read_goal(f"top-{min(int(best), len(systems) - 1)}" if best.isdecimal() else goal, systems)
 
 
 def won(answers: Iterable[str], left: Side) -> float | None:

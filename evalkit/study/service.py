@@ -35,7 +35,7 @@ from evalkit.study.outcomes import (
     VoteOutcome,
 )
 from evalkit.study.pictures import Pictures, Stimulus
-from evalkit.study.sampling import Board, Cell, Item
+from evalkit.study.sampling import Board, Cell, Item, Sampling, won
 from evalkit.study.sources import ShownCase, read_run
 from evalkit.study.tickets import Handle, Side, Ticket, Tickets, study_secret
 from evalkit.study.withdrawals import read_withdrawals
@@ -96,6 +96,7 @@ class _Lease:
     comparison: str
     left: Side
     propensity: float | None
+    pair_propensity: float | None
     issued: float
 
 
@@ -116,7 +117,9 @@ class StudyService:
         self._open: defaultdict[str, dict[str, _Lease]] = defaultdict(dict)
         self._swept = 0.0
         self._board = Board(
-            (self._item(c) for c in self.definition.comparisons if c.id in self._shown), self.definition.seed
+            (self._item(c) for c in self.definition.comparisons if c.id in self._shown),
+            self.definition.seed,
+            Sampling(self.definition.sampling),
         )
         self._done: Counter[str] = Counter()
         self._box = Box(workspace, study)
@@ -135,7 +138,7 @@ class StudyService:
             held = self._open[rater]
             while len(held) < wanted and (pick := self._board.pick(rater)) is not None:
                 held[self.tickets.ballot_id(rater, pick.comparison)] = _Lease(
-                    pick.comparison, pick.left, pick.propensity, now
+                    pick.comparison, pick.left, pick.propensity, pick.pair_propensity, now
                 )
             leases = {ballot: replace(lease, issued=now) for ballot, lease in list(held.items())[:wanted]}
             held.update(leases)
@@ -225,7 +228,15 @@ class StudyService:
         return Item(comparison.id, case.key, cell)
 
     def _ticket(self, rater: str, ballot: str, lease: _Lease) -> Ticket:
-        return Ticket(ballot, lease.comparison, lease.left, rater, lease.issued, lease.propensity)
+        return Ticket(
+            ballot=ballot,
+            comparison=lease.comparison,
+            left=lease.left,
+            rater=rater,
+            issued=lease.issued,
+            propensity=lease.propensity,
+            pair_propensity=lease.pair_propensity,
+        )
 
     def _ballot(self, ticket: Ticket) -> Ballot:
         comparison = self._comparisons[ticket.comparison]
@@ -317,25 +328,33 @@ class StudyService:
 
     def _lease(self, cast: Cast) -> _Lease:
         """The ballot as it was shown: the same sides, chosen with the same probability."""
-        left: Side = "a" if self._comparisons[cast.comparison].system_a == cast.left else "b"
-        return _Lease(cast.comparison, left, cast.propensity, self.options.clock())
+        now = self.options.clock()
+        return _Lease(cast.comparison, self._left(cast), cast.propensity, cast.pair_propensity, now)
+
+    def _left(self, cast: Cast) -> Side:
+        return "a" if self._comparisons[cast.comparison].system_a == cast.left else "b"
 
     def _catch_up(self) -> None:
-        """Learn what other processes that serve this study have written."""
+        """Learn what other processes that serve this study have written, all votes in order of time."""
         before = dict(self._box.casts)
         if not self._box.catch_up():
             return
-        for ballot in before.keys() - self._box.casts.keys():
-            self._count(before[ballot], -1)
-            self._board.give_back(before[ballot].rater, before[ballot].comparison)
-        for ballot in self._box.casts.keys() - before.keys():
-            self._count(self._box.casts[ballot])
+        for ballot, cast in before.items():
+            self._count(cast, -1)
+            if ballot not in self._box.casts:
+                self._board.give_back(cast.rater, cast.comparison)
+        for cast in self._box.casts.values():
+            self._count(cast)
 
     def _count(self, cast: Cast, step: int = 1) -> None:
         """A vote is there, or (`step` -1) no longer; its comparison stays with its rater."""
         if cast.comparison in self._shown:
             self._done[cast.rater] += step
-            self._board.take(cast.rater, cast.comparison)
+            if step < 0:
+                self._board.forget(cast.rater, cast.comparison)
+            else:
+                outcome = won(cast.answers.values(), self._left(cast))
+                self._board.take(cast.rater, cast.comparison, outcome)
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self.options.clock(), UTC).isoformat(timespec="microseconds")

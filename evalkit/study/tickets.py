@@ -34,7 +34,8 @@ class Ticket:
     """The right of one rater to vote once on one comparison. `left` is the system on the left side.
 
     `issued` is in unix seconds; `propensity` is the probability with which the sampler chose this
-    comparison, given what had been voted and shown until then.
+    comparison, given what had been voted and shown until then, `pair_propensity` that with which it chose the
+    pair of systems.
     """
 
     ballot: str
@@ -43,6 +44,7 @@ class Ticket:
     rater: str
     issued: float
     propensity: float | None
+    pair_propensity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from evalkit.store import Workspace, exclusive, storage_errors
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 LOCK_WAIT_SECONDS = 120.0
 _HERE = Path(__file__).resolve().parent
 

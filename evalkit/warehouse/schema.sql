@@ -79,8 +79,8 @@ CREATE TABLE studies (
 CREATE TABLE ballot_rows (
     study VARCHAR, ballot VARCHAR, comparison VARCHAR, suite VARCHAR, "case" VARCHAR, rater VARCHAR,
     left_system VARCHAR, right_system VARCHAR, left_trial VARCHAR, right_trial VARCHAR, t TIMESTAMP,
-    propensity DOUBLE, visible_ms BIGINT, input VARCHAR, simulated BOOLEAN, session VARCHAR, weight DOUBLE,
-    extra MAP(VARCHAR, VARCHAR)
+    propensity DOUBLE, pair_propensity DOUBLE, visible_ms BIGINT, input VARCHAR, simulated BOOLEAN, session VARCHAR,
+    weight DOUBLE, extra MAP(VARCHAR, VARCHAR)
 );
 CREATE TABLE vote_rows (study VARCHAR, ballot VARCHAR, criterion VARCHAR, answer VARCHAR, t TIMESTAMP);
 CREATE TABLE undo_rows (study VARCHAR, ballot VARCHAR, rater VARCHAR, t TIMESTAMP);
@@ -92,7 +92,7 @@ CREATE TABLE imported_rows (
     study VARCHAR, ballot VARCHAR, "first" BOOLEAN, criterion VARCHAR, answer VARCHAR, suite VARCHAR,
     category VARCHAR, "case" VARCHAR, cluster VARCHAR, rater VARCHAR, session VARCHAR, left_system VARCHAR,
     right_system VARCHAR, left_trial VARCHAR, right_trial VARCHAR, t TIMESTAMP, propensity DOUBLE,
-    visible_ms BIGINT, simulated BOOLEAN, withdrawn BOOLEAN, weight DOUBLE, extra MAP(VARCHAR, VARCHAR)
+    pair_propensity DOUBLE, visible_ms BIGINT, simulated BOOLEAN, withdrawn BOOLEAN, weight DOUBLE, extra MAP(VARCHAR, VARCHAR)
 );
 CREATE TABLE ranking_rows (
     study VARCHAR, ballot VARCHAR, criterion VARCHAR, suite VARCHAR, category VARCHAR, "case" VARCHAR,

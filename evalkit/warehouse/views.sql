@@ -140,14 +140,14 @@ CREATE VIEW ballots AS
 SELECT * FROM cast_ballots
 UNION ALL BY NAME
 SELECT study, ballot, suite, "case", rater, left_system, right_system, left_trial, right_trial, t, propensity,
-    visible_ms, simulated, session, weight, extra
+    pair_propensity, visible_ms, simulated, session, weight, extra
 FROM imported_rows WHERE "first";
 
 CREATE VIEW votes AS
 WITH said AS (
     SELECT b.study, b.ballot, v.criterion, v.answer, b.suite, c.category, b."case", c.cluster, b.rater,
-        b.left_system, b.right_system, b.left_trial, b.right_trial, b.t, b.propensity, b.visible_ms, b.simulated,
-        b.session, b.weight, b.extra, false AS withdrawn
+        b.left_system, b.right_system, b.left_trial, b.right_trial, b.t, b.propensity, b.pair_propensity,
+        b.visible_ms, b.simulated, b.session, b.weight, b.extra, false AS withdrawn
     FROM cast_ballots b
     JOIN (SELECT v.* FROM vote_rows v
           LEFT JOIN undos u ON u.study = v.study AND u.ballot = v.ballot
@@ -165,6 +165,32 @@ SELECT said.* REPLACE (said.withdrawn OR l.trial IS NOT NULL OR r.trial IS NOT N
 FROM said
 LEFT JOIN gone l ON l.study = said.study AND l.trial = said.left_trial
 LEFT JOIN gone r ON r.study = said.study AND r.trial = said.right_trial;
+
+-- How often each answer was given, as the two systems were shown; skips are an answer.
+CREATE VIEW vote_counts AS
+SELECT study, criterion, category, left_system, right_system, answer, count(*) AS votes
+FROM votes
+WHERE NOT withdrawn AND left_system <> right_system
+GROUP BY ALL;
+
+-- What the votes on each pair come to, whichever side each system was on: `share_a` counts ties and "both bad" half.
+CREATE VIEW pair_votes AS
+WITH turned AS (
+    SELECT study, criterion, category, answer, votes, least(left_system, right_system) AS system_a,
+        greatest(left_system, right_system) AS system_b,
+        CASE answer WHEN 'left' THEN left_system WHEN 'right' THEN right_system END AS winner
+    FROM vote_counts
+    WHERE answer IN ('left', 'right', 'tie', 'both_bad')
+), counted AS (
+    SELECT study, criterion, category, system_a, system_b, sum(votes)::BIGINT AS votes,
+        coalesce(sum(votes) FILTER (winner = system_a), 0)::BIGINT AS wins_a,
+        coalesce(sum(votes) FILTER (winner = system_b), 0)::BIGINT AS wins_b,
+        coalesce(sum(votes) FILTER (answer = 'tie'), 0)::BIGINT AS ties,
+        coalesce(sum(votes) FILTER (answer = 'both_bad'), 0)::BIGINT AS both_bad
+    FROM turned
+    GROUP BY ALL
+)
+SELECT *, (wins_a + 0.5 * (ties + both_bad))::DOUBLE / votes AS share_a FROM counted;
 
 -- One row per ranked system. `place` counts from 1, the best; systems ranked alike share the best place among them.
 CREATE VIEW rankings AS

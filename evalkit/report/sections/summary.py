@@ -7,8 +7,8 @@ from typing import Any
 
 from evalkit.leaderboard import BoardRow
 from evalkit.leaderboard.frames import to_records
-from evalkit.preference import Lead
 from evalkit.report.context import Context, StudyInfo
+from evalkit.report.decided import tied_for_first
 from evalkit.report.formats import decimals_for
 from evalkit.report.sections import Section
 
@@ -21,7 +21,12 @@ def build(context: Context, options: Mapping[str, Any]) -> Section | None:
     verdicts = [verdict for study in fair for verdict in _verdicts(context, study)]
     counts = context.rows("counts", run=context.run)
     data = {"findings": findings, "verdicts": verdicts, "counts": counts}
-    return Section("Summary", data, {"findings": [_for_machines(f) for f in findings], "trials": counts})
+    results = {
+        "findings": [_for_machines(f) for f in findings],
+        "votes": [_verdict_for_machines(v) for v in verdicts],
+        "trials": counts,
+    }
+    return Section("Summary", data, results)
 
 
 def _finding(context: Context, category: str) -> dict[str, Any]:
@@ -70,19 +75,12 @@ def _verdicts(context: Context, study: StudyInfo) -> list[dict[str, Any]]:
         {
             "study": study,
             "criterion": criterion,
-            "lead": board.lead,
-            "decided": _decided(board.lead),
+            "first": tied_for_first(board),
             "board": board,
         }
         for criterion, board in boards.items()
         if board.n_votes
     ]
-
-
-def _decided(lead: Lead | None) -> bool | None:
-    if lead is None or lead.difference.low is None:
-        return None
-    return lead.difference.low > 0
 
 
 def _for_machines(finding: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,4 +92,13 @@ def _for_machines(finding: Mapping[str, Any]) -> dict[str, Any]:
         "output": leader.output if leader else None,
         "second": second.system if second else None,
         "difference": to_records([gap])[0] if gap else None,
+    }
+
+
+def _verdict_for_machines(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "study": verdict["study"].study,
+        "simulated": verdict["study"].simulated,
+        "criterion": verdict["criterion"],
+        "tied_for_first": verdict["first"],
     }

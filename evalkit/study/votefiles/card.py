@@ -14,6 +14,7 @@ from evalkit import __version__
 from evalkit.clock import now
 from evalkit.store import Workspace
 from evalkit.study.define import StudyDefinition
+from evalkit.study.sampling import BALANCED
 from evalkit.study.votefiles.columns import COLUMNS, RANKING_COLUMNS
 from evalkit.study.votefiles.statements import records
 from evalkit.study.withdrawals import read_withdrawals
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 Totals = Mapping[str, Any]
+AIMED = (
+    "Some pairs of systems were asked about more often than others, for the study's goal: a plain count of a "
+    "system's wins says as much about its opponents as about the system."
+)
 NO_RATER = (
     "{n} of {of} answers do not say whose they are. An interval cannot know how raters differ, and treats "
     "each of them as a rater of its own: it is too narrow if few people gave many answers."
@@ -61,6 +66,7 @@ def data_card(
     facts = {
         "study": study,
         "imported": study.imported,
+        "aimed": _is_aimed(study),
         "files": parts,
         "criterion": criterion,
         "anonymised": anonymised,
@@ -79,6 +85,11 @@ def data_card(
     return _rendered({**facts, "version": __version__, "today": now()[:10]})
 
 
+def _is_aimed(study: StudyDefinition) -> bool:
+    """Whether some pairs were favoured for a goal."""
+    return study.imported is None and study.sampling != BALANCED
+
+
 def _limits(study: StudyDefinition, totals: Totals, *, anonymised: bool) -> list[str]:
     """What a reader must know before using the numbers, most serious first."""
     n = totals["answers"]
@@ -88,6 +99,7 @@ def _limits(study: StudyDefinition, totals: Totals, *, anonymised: bool) -> list
             study.selection is not None,
             "The pairs were picked for being difficult: rate no system by these votes.",
         ),
+        (_is_aimed(study), AIMED),
         (bool(totals["no_rater"]), NO_RATER.format(n=totals["no_rater"], of=n)),
         (bool(totals["no_case"]), NO_CASE.format(n=totals["no_case"], of=n)),
         (bool(totals["weighted"]), f"{totals['weighted']} answers have a weight other than 1."),

@@ -42,7 +42,11 @@ COLUMNS = (
     Column("left_trial", "the picture on the left"),
     Column("right_trial", "the picture on the right"),
     Column("t", "when, in UTC", ("tstamp", "timestamp", "time")),
-    Column("propensity", "how likely the sampler was to choose this pair"),
+    Column("propensity", "how likely the sampler was to choose this pair of pictures"),
+    Column(
+        "pair_propensity",
+        "how likely it was to choose this pair of systems, on whichever case: what to weight a vote by",
+    ),
     Column("visible_ms", "for how long the pair was on the screen, in ms", ("dwell_ms",)),
     Column("simulated", "true where no person answered"),
     Column("withdrawn", "true where one of the pictures was withdrawn: no rating reads the vote"),

@@ -26,6 +26,7 @@ _SAID = {
     "weight": "has a weight that is not a number from 0 up:",
     "t": "has a time that is neither seconds since 1970 nor ISO 8601:",
     "propensity": "has a propensity that is not above 0 and at most 1:",
+    "pair_propensity": "has a pair_propensity that is not above 0 and at most 1:",
     "visible_ms": "has a time on the screen that is not a number from 0 up:",
     "simulated": "has a `simulated` that is neither true nor false:",
     "withdrawn": "has a `withdrawn` that is neither true nor false:",

@@ -2,7 +2,7 @@ CREATE OR REPLACE TEMP TABLE part AS
 SELECT * FROM read_json($path, format = 'newline_delimited', ignore_errors = true, maximum_object_size = $size,
     columns = {type: 'VARCHAR', study: 'VARCHAR', ballot: 'VARCHAR', comparison: 'VARCHAR', suite: 'VARCHAR',
         "case": 'VARCHAR', rater: 'VARCHAR', "left": 'STRUCT(system VARCHAR, trial VARCHAR)',
-        "right": 'STRUCT(system VARCHAR, trial VARCHAR)', t: 'VARCHAR', propensity: 'DOUBLE',
+        "right": 'STRUCT(system VARCHAR, trial VARCHAR)', t: 'VARCHAR', propensity: 'DOUBLE', pair_propensity: 'DOUBLE',
         answers: 'MAP(VARCHAR, VARCHAR)', client: 'STRUCT(visible_ms BIGINT, input VARCHAR, session VARCHAR)',
         simulated: 'BOOLEAN', weight: 'DOUBLE', extra: 'MAP(VARCHAR, VARCHAR)', criterion: 'VARCHAR',
         "order": 'VARCHAR[][]'})
@@ -10,7 +10,7 @@ WHERE type IN ('ballot', 'undo', 'ranking');
 
 INSERT INTO ballot_rows
 SELECT study, ballot, comparison, suite, "case", rater, "left".system, "right".system, "left".trial, "right".trial,
-    t::TIMESTAMP, propensity, client.visible_ms, client.input, simulated, client.session, weight, extra
+    t::TIMESTAMP, propensity, pair_propensity, client.visible_ms, client.input, simulated, client.session, weight, extra
 FROM part WHERE type = 'ballot';
 
 INSERT INTO vote_rows

@@ -1,0 +1,1 @@
+SELECT answer, count(*) AS votes FROM chosen_votes GROUP BY answer
