@@ -7,75 +7,26 @@ can be put on one scale is asked of `bradley_terry.connectivity`, before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
-from evalkit.errors import InvalidInput
 from evalkit.preference.fitted import Fitted
-from evalkit.preference.newton import Surface, maximum, pseudo_inverse
+from evalkit.preference.newton import Surface
 from evalkit.preference.tensor import Tensor
+from evalkit.preference.ties import Fit, TieModel, fit_ties, ties_fitted
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE, Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """`theta` (..., K) sums to zero; `log_nu` (...); `converged` (...) is false where there is no maximum."""
-
-    theta: Floats
-    log_nu: Floats
-    converged: NDArray[np.bool_]
 
 
 def fit(beaten: Floats, tied: Floats) -> Fit:
     """Maximum likelihood for `beaten` (..., K, K), wins of i over j, and `tied` (..., K, K), symmetric.
 
-    Leading axes are independent problems solved together; each has at least one vote.
+    `tie` is ln nu. Leading axes are independent problems, each with at least one vote.
     """
-    size = beaten.shape[-1]
-    peak = maximum(lambda x: surface(x, beaten, tied), _start(beaten, tied), size)
-    return Fit(peak.x[..., :size], peak.x[..., size], peak.converged)
+    return fit_ties(MODEL, beaten, tied)
 
 
 def fitted(tensor: Tensor, weights: Floats | None = None) -> Fitted:
-    """Abilities and ln nu of one tensor, with what intervals need. `weights` (K, K, symmetric) weight votes.
-
-    `converged` is false where the likelihood has no maximum. Raises InvalidInput where no vote is a tie, or
-    every one: nu would be 0 or infinite.
-    """
-    w = np.ones((tensor.size, tensor.size)) if weights is None else weights
-    beaten, tied = tensor.beaten * w, tensor.tied * w
-    check_ties(beaten, tied)
-    size = tensor.size
-    peak = maximum(lambda x: surface(x, beaten, tied), _start(beaten, tied), size)
-    left, tie_score = scores(peak.x[:size], float(peak.x[size]))
-    return Fitted(
-        model="davidson",
-        theta=peak.x[:size],
-        extra=peak.x[size:],
-        names=("log_nu",),
-        bread=pseudo_inverse(peak.surface.H, size),
-        left=left * w,
-        right=-left * w,
-        others=(tie_score * w)[None],
-        log_likelihood=float(peak.surface.value),
-        converged=bool(peak.converged),
-    )
-
-
-def check_ties(beaten: Floats, tied: Floats) -> None:
-    """Raise InvalidInput where how often people tie cannot be estimated."""
-    if not tied.any():
-        raise InvalidInput(
-            "no vote is a tie, so how often people tie cannot be estimated",
-            "Use the model bradley-terry: it needs no ties.",
-        )
-    if not beaten.any():
-        raise InvalidInput(
-            "every vote is a tie, so nothing tells the systems apart",
-            "Collect votes that choose a side; until then all that can be said is that nobody did.",
-        )
+    """Abilities and ln nu of one tensor, as `ties.ties_fitted`, which says what is raised."""
+    return ties_fitted(MODEL, tensor, weights)
 
 
 def surface(x: Floats, beaten: Floats, tied: Floats) -> Surface:
@@ -135,3 +86,6 @@ def _information(win: Floats, tie: Floats, met: Floats) -> Floats:
 
 def _turned(matrix: Floats) -> Floats:
     return np.asarray(np.swapaxes(matrix, -1, -2))
+
+
+MODEL = TieModel("davidson", "log_nu", surface, scores, _start)

@@ -7,62 +7,27 @@ knows counts only; whether systems can be put on one scale is asked of `bradley_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
-from evalkit.preference.davidson import check_ties
 from evalkit.preference.fitted import Fitted
-from evalkit.preference.newton import Surface, maximum, pseudo_inverse
+from evalkit.preference.newton import Surface
 from evalkit.preference.tensor import Tensor
+from evalkit.preference.ties import Fit, TieModel, fit_ties, ties_fitted
 from evalkit.preference.votes import LEFT, RIGHT, Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """`theta` (..., K) sums to zero; `eta` (...) > 0; `converged` (...): this is a maximum."""
-
-    theta: Floats
-    eta: Floats
-    converged: NDArray[np.bool_]
 
 
 def fit(beaten: Floats, tied: Floats) -> Fit:
     """Maximum likelihood for `beaten` (..., K, K), wins of i over j, and `tied` (..., K, K), symmetric.
 
-    Leading axes are independent problems solved together; each has at least one vote.
+    `tie` is eta. Leading axes are independent problems, each with at least one vote.
     """
-    size = beaten.shape[-1]
-    peak = maximum(lambda x: surface(x, beaten, tied), _start(beaten, tied), size)
-    return Fit(peak.x[..., :size], peak.x[..., size], peak.converged)
+    return fit_ties(MODEL, beaten, tied)
 
 
 def fitted(tensor: Tensor, weights: Floats | None = None) -> Fitted:
-    """Abilities and eta of one tensor, with what intervals need. `weights` (K, K, symmetric) weight votes.
-
-    `converged` is false where the likelihood has no maximum. Raises InvalidInput where no vote is a tie, or
-    every one: eta would be 0 or infinite.
-    """
-    w = np.ones((tensor.size, tensor.size)) if weights is None else weights
-    beaten, tied = tensor.beaten * w, tensor.tied * w
-    check_ties(beaten, tied)
-    size = tensor.size
-    peak = maximum(lambda x: surface(x, beaten, tied), _start(beaten, tied), size)
-    left, eta_score = scores(peak.x[:size], float(peak.x[size]))
-    return Fitted(
-        model="rao-kupper",
-        theta=peak.x[:size],
-        extra=peak.x[size:],
-        names=("eta",),
-        bread=pseudo_inverse(peak.surface.H, size),
-        left=left * w,
-        right=-left * w,
-        others=(eta_score * w)[None],
-        log_likelihood=float(peak.surface.value),
-        converged=bool(peak.converged),
-    )
+    """Abilities and eta of one tensor, as `ties.ties_fitted`, which says what is raised."""
+    return ties_fitted(MODEL, tensor, weights)
 
 
 def surface(x: Floats, beaten: Floats, tied: Floats) -> Surface:
@@ -122,3 +87,6 @@ def _information(spread: Floats, curve: Floats) -> Floats:
     H[..., :size, size] = H[..., size, :size] = spread.sum(axis=-2) - spread.sum(axis=-1)
     H[..., size, size] = spread.sum(axis=(-2, -1)) + curve
     return H
+
+
+MODEL = TieModel("rao-kupper", "eta", surface, scores, _start)

@@ -116,7 +116,7 @@ def test_problems_solved_together_are_problems_solved_alone() -> None:
     for k, tensor in enumerate(tensors):
         alone = davidson.fitted(tensor)
         assert together.theta[k] == pytest.approx(alone.theta, abs=1e-10)
-        assert together.log_nu[k] == pytest.approx(alone.extra[0], abs=1e-10)
+        assert together.tie[k] == pytest.approx(alone.extra[0], abs=1e-10)
     assert together.converged.all()
 
 
