@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from evalkit.store import Workspace
 
+# Matrices are small here: with several test processes, numpy's own threads only get in each other's way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 class ReachedOut(AssertionError):
     """A test tried to connect beyond loopback."""

@@ -5,6 +5,7 @@ One file per command, imported only when it is called, so that `evalkit --help` 
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -93,6 +94,8 @@ def _root(
 
 def main() -> None:
     """Entry point of the `evalkit` script."""
+    # Boards are made of small matrices, on which threads cost more than they bring; torch has its own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         _check_command(sys.argv[1:])
         app()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -71,8 +70,6 @@ def rank(
     as_json: JsonOption = False,
 ) -> None:
     """Ratings of systems from votes, with intervals, rank ranges and what to trust."""
-    # Matrices are small: threads cost more than they bring.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from evalkit.preference import RatingOptions
 
     options = RatingOptions(model, opponents, intervals, level, top, seed=seed)  # type: ignore[arg-type]

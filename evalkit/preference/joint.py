@@ -1,8 +1,8 @@
-"""Votes on pairs and rankings of several systems, taken together: who gave what, and how each of them pulls.
+"""Votes on pairs and rankings of several systems, taken together: who gave what, and how it pulls.
 
-What one rater (one case, both) pulls over votes and rankings is added up before it is squared, as `clustering`
-does for votes alone. Here each vote and each ranking is a row of a sparse matrix, so memory grows with their
-number. This module lays out no board.
+What one rater (one case, both) pulls over votes and rankings is added up before it is squared, as
+`clustering` does for votes alone. Here each vote and each ranking is a row of a sparse matrix, so memory
+grows with their number. This module lays out no board.
 """
 
 from __future__ import annotations
@@ -15,17 +15,23 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags, vstack
 
 from evalkit.errors import InvalidInput
+from evalkit.preference import bradley_terry as bt
 from evalkit.preference import plackett_luce
+from evalkit.preference.board import RatingOptions
 from evalkit.preference.clustering import Clusters, Meat, Pull, count_clusters
+from evalkit.preference.covariance import Pieces, pieces_of
 from evalkit.preference.fitted import Fitted
 from evalkit.preference.rankings import Rankings
-from evalkit.preference.tensor import tensor_of
+from evalkit.preference.tensor import Tensor, tensor_of
 from evalkit.preference.votes import LEFT, RIGHT, TIE, Floats, Integers, Ints, Votes
+
+JOINT = "plackett-luce"
+"""The model of votes and rankings together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """M rankings, and for each the number of its case and of its rater (M), as the votes beside them count."""
+    """M rankings, and the number of each one's case and rater (M), as the votes beside them count those."""
 
     rankings: Rankings
     case: Integers
@@ -42,11 +48,44 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class JointFit:
-    """`fit` and how each vote and ranking pulls on its numbers, `scores` (N+M, K+Q); or the `reason` for none."""
+    """What was fitted and its covariances; both None where there is no common scale, or for the `reason`."""
 
-    fit: Fitted | None
-    scores: csr_matrix | None
+    fit: Fitted | None = None
+    pieces: Pieces | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WithRankings:
+    """What rankings add to the `votes` there are: `n` of them, `by_system` (K) those that name each system.
+
+    `compared` counts the votes and every pair of every ranking. `reason` says why there is no fit although
+    there is a common scale. `asked` are the options as they were before rankings changed them.
+    """
+
+    n: int
+    votes: int
+    by_system: Ints
+    compared: Tensor
+    reason: str
+    asked: RatingOptions
+
+    @property
+    def caveats(self) -> list[str]:
+        """How rankings got into the board, and what of the options could not be done with them."""
+        beside = (
+            " together with the votes on pairs, where a tie is an answer of its own (Davidson). Win rates count "
+            "every pair of a ranking; shares of ties and of both bad are of votes on pairs only."
+        )
+        alone = ". Win rates count every pair of a ranking."
+        said = [f"{self.n:,} rankings are in, fitted by Plackett-Luce{beside if self.votes else alone}"]
+        if self.asked.model not in ("bradley-terry", JOINT):
+            said.append(f"The model {self.asked.model} knows no rankings, so it was not used.")
+        if self.asked.opponents == "alike":
+            said.append("With rankings, opponents count as often as they were met, not each alike.")
+        if self.reason:
+            said.append(f"No ratings: {self.reason} Win rates are shown instead.")
+        return said
 
 
 @dataclass(frozen=True)
@@ -92,17 +131,20 @@ class Together:
         return count_clusters(self._beside_votes(columns, weight))
 
     def fit(self) -> JointFit:
-        """Abilities by Plackett-Luce; the pairs must tie all systems together (`bradley_terry.parts`)."""
+        """Abilities by Plackett-Luce, where the pairs tie all systems together (`bradley_terry.parts`)."""
         rankings = self.ranked.rankings
+        if len(bt.parts(tensor_of(self.pairs).wins, self.pairs.systems)) != 1:
+            return JointFit()
         try:
             found = plackett_luce.fitted(rankings, tensor_of(self.votes))
         except InvalidInput as error:
-            return JointFit(None, None, str(error))
+            return JointFit(reason=f"{error.message}. {error.hint}")
         if not found.fitted.converged:
-            return JointFit(None, None, "how often systems are ranked alike cannot be estimated")
+            return JointFit(reason="how often systems are ranked alike cannot be estimated.")
         pull = Pull(found.fitted.left, found.fitted.right, found.fitted.others)
         scores = vstack([vote_scores(self.votes, pull), diags(rankings.weights) @ found.scores])
-        return JointFit(found.fitted, csr_matrix(scores))
+        pieces = pieces_of(found.fitted.bread, self.meat(csr_matrix(scores)), self.clusters)
+        return JointFit(found.fitted, pieces)
 
     def pulled(self, pull: Pull) -> csr_matrix:
         """How each vote and ranking pulls (N+M, P) where a ranking counts as the pairs it contains."""
@@ -138,7 +180,7 @@ def vote_scores(votes: Votes, pull: Pull) -> csr_matrix:
 
 
 def meat_of(scores: csr_matrix, rater: Integers, case: Integers) -> Meat:
-    """Sums of squares (P, P) of what clusters pull, from what each single one pulls (N, P), by rater and case."""
+    """Sums of squares (P, P) of what clusters pull, from what each single one pulls (N, P)."""
     wide = int(case.max(initial=0)) + 1
     _, both = np.unique(rater.astype(np.int64) * wide + case, return_inverse=True)
     single, *shared = (

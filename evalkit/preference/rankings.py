@@ -66,7 +66,7 @@ class Rankings:
 
     @property
     def pairs(self) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
-        """Every pair of every ranking: whose it is, the system above and the one below, and whether they tie."""
+        """Each pair of each ranking: which ranking, the system above, the one below, whether they tie."""
         found = [np.zeros((4, 0), dtype=np.int64)]
         for a, b in combinations(range(self.order.shape[1]), 2):
             rows = np.flatnonzero(self.given[:, b])

@@ -18,7 +18,15 @@ from evalkit.preference.board import Lead, Pair, PreferenceBoard, RatingOptions,
 from evalkit.preference.clustering import Clusters, Meat, Pull, count_clusters, meats
 from evalkit.preference.covariance import FEW, Covariance, Pieces, pieces_of
 from evalkit.preference.fitted import ELO_PER_LOGIT, Fitted
-from evalkit.preference.joint import JointFit, Ranked, Together, compacted, meat_of, vote_scores
+from evalkit.preference.joint import (
+    JOINT,
+    Ranked,
+    Together,
+    WithRankings,
+    compacted,
+    meat_of,
+    vote_scores,
+)
 from evalkit.preference.limits import Limits, limits_of
 from evalkit.preference.models import model_named
 from evalkit.preference.quasi import quasi_errors
@@ -40,8 +48,6 @@ from evalkit.stats.bounded import Uncertainty, bounded_interval
 from evalkit.types import Estimate
 
 DEFAULT = RatingOptions()
-JOINT = "plackett-luce"
-"""What a board with rankings is rated by."""
 NO_FIT = "could not be fitted"
 QUICK_DRAWS = 1000
 """Draws behind the chances of a quick board: right to within two points of a hundred."""
@@ -58,21 +64,6 @@ class Known:
     win_rate: Covariance | None = None
     both_bad: Covariance | None = None
     pieces: Pieces | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WithRankings:
-    """What rankings beside the votes add: `n` of them, `by_system` (K) those that name each system.
-
-    `compared` counts the votes and every pair of every ranking. `reason` says why there is no fit although
-    there is a common scale. `asked` are the options as they were before rankings changed them.
-    """
-
-    n: int
-    by_system: Ints
-    compared: Tensor
-    reason: str
-    asked: RatingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,18 +156,18 @@ def measure_jointly(votes: Votes, ranked: Ranked, options: RatingOptions = DEFAU
     """`measure` of votes and rankings together. Every system must have one of them; raises as `rate` does."""
     asked, options = options, replace(options, model=JOINT, opponents="as-sampled")
     together, tensor = Together(votes, ranked), tensor_of(votes)
-    compared, clusters = tensor_of(together.pairs), together.clusters
-    one_scale = len(bt.parts(compared.wins, compared.systems)) == 1
-    found = together.fit() if one_scale else JointFit(None, None)
-    win_rate = together.meat(together.pulled(win_rate_pull(compared)))
-    of_fit = [] if found.scores is None else [together.meat(found.scores)]
-    known = known_of([win_rate, win_rate, *of_fit], found.fit, clusters, options)
-    known = replace(known, both_bad=_both_bad_known(votes, tensor, options))
-    raters, cases = (
-        behind(together.pairs, labels).sum(axis=0) for labels in (together.pairs.rater, together.pairs.case)
+    pairs = together.pairs
+    compared, found, clusters = tensor_of(pairs), together.fit(), together.clusters
+    pulled = together.meat(together.pulled(win_rate_pull(compared)))
+    known = Known(
+        rating=found.pieces.shared(options.sharing) if found.pieces else None,
+        win_rate=pieces_of(np.eye(tensor.size), pulled, clusters).shared(options.sharing),
+        both_bad=_both_bad_known(votes, tensor, options),
+        pieces=found.pieces,
     )
-    order = ranked.rankings.order[ranked.rankings.given]
-    added = WithRankings(ranked.n, np.bincount(order, minlength=tensor.size), compared, found.reason, asked)
+    raters, cases = (behind(pairs, labels).sum(axis=0) for labels in (pairs.rater, pairs.case))
+    by_system = np.bincount(ranked.rankings.order[ranked.rankings.given], minlength=tensor.size)
+    added = WithRankings(ranked.n, votes.n, by_system, compared, found.reason, asked)
     return Measured(votes.n, tensor, clusters, found.fit, known, raters, cases, options, rankings=added)
 
 
@@ -381,7 +372,7 @@ def _pairs(tensor: Tensor) -> tuple[Pair, ...]:
 
 def _caveats(m: Measured) -> tuple[str, ...]:
     raters, cases = m.clusters.raters, m.clusters.cases
-    said = [] if m.rankings is None else _of_rankings(m.rankings)
+    said = [] if m.rankings is None else m.rankings.caveats
     if m.given and m.fit is None and not _unfitted(m):
         groups = bt.parts(m.compared.wins, m.compared.systems)
         named = "; ".join("{" + ", ".join(group) + "}" for group in groups)
@@ -399,19 +390,3 @@ def _caveats(m: Measured) -> tuple[str, ...]:
 
 def _unfitted(m: Measured) -> bool:
     return m.rankings is not None and m.rankings.reason != ""
-
-
-def _of_rankings(added: WithRankings) -> list[str]:
-    """How rankings got into the board, and what of the options could not be done with them."""
-    said = [
-        f"{added.n:,} rankings are in, fitted by Plackett-Luce together with the votes on pairs, where a tie is an "
-        "answer of its own (Davidson). Win rates count every pair of a ranking; shares of ties and of both bad "
-        "are of votes on pairs only."
-    ]
-    if added.asked.model not in ("bradley-terry", JOINT):
-        said.append(f"The model {added.asked.model} knows no rankings, so it was not used.")
-    if added.asked.opponents == "alike":
-        said.append("With rankings, opponents count as often as they were met, not each alike.")
-    if added.reason:
-        said.append(f"No ratings: {added.reason}. Win rates are shown instead.")
-    return said

@@ -55,9 +55,9 @@ def p_value(p: float) -> str:
     """Three decimals, and no zero.
 
     >>> p_value(0.0002)
-    'p < 0.001'
+    'p\xa0<\xa00.001'
     """
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return "p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001" if p < 0.001 else f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{p:.3f}"
 
 
 def percent_span(estimate: Estimate, decimals: int = 0) -> str:

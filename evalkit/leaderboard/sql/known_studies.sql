@@ -1,4 +1,5 @@
-SELECT s.study, s.run, s.selection IS NOT NULL AS picked, count(b.ballot) AS ballots
-FROM studies s LEFT JOIN ballots b ON b.study = s.study
-GROUP BY s.study, s.run, s.selection, s.created
+SELECT s.study, s.run, s.selection IS NOT NULL AS picked,
+    (SELECT count(*) FROM ballots b WHERE b.study = s.study)
+        + (SELECT count(*) FROM rankings r WHERE r.study = s.study) AS ballots
+FROM studies s
 ORDER BY s.created DESC, s.study
