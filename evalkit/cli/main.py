@@ -31,7 +31,7 @@ COMMANDS = {
     "serve-webhooks": "Receive webhooks of providers, so that runs ask sooner.",
     "study": "Define a blind human study over a run.",
     "rate": "Start the rater app of a study.",
-    "votes": "Simulate votes through the same service raters use.",
+    "votes": "Import, export and simulate votes.",
     "rank": "Leaderboards from votes: ratings, intervals, rank ranges, and what to trust.",
     "validity": "Do the metrics agree with people? Accuracy on votes, with chance and ceiling.",
     "sql": "Query the results with SQL, also while a run is going on.",

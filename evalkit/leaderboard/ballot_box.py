@@ -1,7 +1,8 @@
 """The votes a board is about, as columns of integers: from the studies of a workspace, or from a file.
 
-Names become numbers inside DuckDB; no vote becomes a Python object. What a vote does not say (whose it is, on
-which case) is taken to be shared with no other vote, and counted, so that a board can say so.
+Rankings of studies come beside them. Names become numbers inside DuckDB; no vote becomes a Python object.
+What a vote does not say (whose it is, on which case) is taken to be shared with no other vote, and counted,
+so that a board can say so.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 
 from evalkit.errors import InvalidInput, UnknownName, UsageError
 from evalkit.leaderboard.query import rows, statement
+from evalkit.preference.joint import Ranked
+from evalkit.preference.rankings import Rankings
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import Floats, Integers, Ints, Votes
 from evalkit.types import ANSWERS, SKIP
@@ -34,13 +37,20 @@ class Question:
     criterion: str | None = None
     category: str | None = None
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """As parameters of a statement."""
+        return {"studies": list(self.studies), "criterion": self.criterion, "category": self.category}
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
     """Votes in the order they were cast, with the names behind their numbers; "" where a name is unknown.
 
     `slice` (N) indexes `slices`, `unit` (N) numbers what was compared with what, `propensity` (N) is NaN
-    where it was not logged. `unknown_raters` and `unknown_cases` count votes that do not say.
+    where it was not logged. `ranked` are rankings given beside the votes, of the same systems, raters and
+    cases. `unknown_raters` and `unknown_cases` count votes and rankings that do not say; `withdrawn` counts
+    rankings left out for a picture in them.
     """
 
     votes: Votes
@@ -52,16 +62,23 @@ class Box:
     propensity: Floats
     unknown_raters: int
     unknown_cases: int
+    ranked: Ranked | None = None
+    withdrawn: int = 0
+
+    @property
+    def n(self) -> int:
+        """Votes and rankings."""
+        return self.votes.n + (0 if self.ranked is None else self.ranked.n)
 
     @property
     def raters_unknown(self) -> bool:
-        """No vote says whose it is."""
-        return 0 < self.votes.n == self.unknown_raters
+        """Nothing says whose it is."""
+        return 0 < self.n == self.unknown_raters
 
     @property
     def cases_unknown(self) -> bool:
-        """No vote says on which case it is."""
-        return 0 < self.votes.n == self.unknown_cases
+        """Nothing says on which case it is."""
+        return 0 < self.n == self.unknown_cases
 
 
 def box_of(db: DuckDBPyConnection, question: Question, by: str | None = None) -> Box:
@@ -69,16 +86,33 @@ def box_of(db: DuckDBPyConnection, question: Question, by: str | None = None) ->
     check_studies(db, question.studies)
     if by is not None:
         _check_column(db, question, by)
-    where = {
-        "studies": list(question.studies),
-        "criterion": question.criterion,
-        "category": question.category,
-    }
-    db.execute(statement("chosen_votes"), {**where, "by": by or ""})
-    found = _numbered(db, ", v.slice_number, v.unit, v.weight, v.propensity", "ORDER BY v.rowid")
+    db.execute(statement("chosen_votes"), {**question.chosen, "by": by or ""})
+    return _box_of_chosen(db)
+
+
+def box_with_rankings(db: DuckDBPyConnection, question: Question) -> Box:
+    """The votes and the rankings a question is about.
+
+    Raises `UnknownName` for studies, and `InvalidInput` for a ranking of fewer than two systems, or of one
+    system twice.
+    """
+    check_studies(db, question.studies)
+    db.execute(statement("chosen_votes"), {**question.chosen, "by": ""})
+    db.execute(statement("chosen_rankings"), question.chosen)
+    for study, ballot, systems in rows(db, "ranking_faults"):
+        what = "fewer than two systems" if systems < 2 else "a system twice"
+        raise InvalidInput(
+            f"a ranking names {what}: ballot {ballot} of study {study}", "Correct it, or take it back."
+        )
+    ((ranked, withdrawn),) = rows(db, "rankings_chosen")
+    return replace(_box_of_chosen(db, ranked=ranked > 0), withdrawn=withdrawn)
+
+
+def _box_of_chosen(db: DuckDBPyConnection, ranked: bool = False) -> Box:
+    found = _numbered(db, ", v.slice_number, v.unit, v.weight, v.propensity", "ORDER BY v.rowid", ranked)
     weight, propensity = (_floats(found[name]) for name in ("weight", "propensity"))
     weight = np.where(np.isnan(weight), 1.0, weight)
-    box = _box(db, found, None if np.all(weight == 1.0) else weight)
+    box = _box(db, found, None if np.all(weight == 1.0) else weight, ranked)
     slices = tuple(str(row[0]) for row in rows(db, "vote_slices"))
     slice_of = np.asarray(found["slice_number"], dtype=np.int64)
     unit = np.asarray(_known(found["unit"])[0], dtype=np.int64)
@@ -160,23 +194,39 @@ def _faulty(db: DuckDBPyConnection, path: Path) -> InvalidInput:
     )
 
 
-def _box(db: DuckDBPyConnection, found: dict[str, Any], weight: Floats | None) -> Box:
-    case, raters = _known(found["case"]), _known(found["rater"])
-    votes = Votes(
-        _names(db, "vote_systems"), found["left"], found["right"], found["answer"], case[0], raters[0], weight
+def _box(db: DuckDBPyConnection, found: dict[str, Any], weight: Floats | None, ranked: bool = False) -> Box:
+    n, systems = found["left"].size, _names(db, "vote_systems")
+    rankings, labels = _rankings(db, systems) if ranked else (None, {})
+    (case, no_case), (rater, no_rater) = (
+        _known(np.concatenate([found[what], labels[what]]) if labels else found[what])
+        for what in ("case", "rater")
     )
-    names = tuple(
+    votes = Votes(systems, found["left"], found["right"], found["answer"], case[:n], rater[:n], weight)
+    raters, cases = (
         (*known, *[""] * (int(codes.max(initial=-1)) + 1 - len(known)))
-        for known, codes in ((_names(db, "vote_raters"), votes.rater), (_names(db, "vote_cases"), votes.case))
+        for known, codes in ((_names(db, "vote_raters"), rater), (_names(db, "vote_cases"), case))
     )
     nothing = np.zeros(0, dtype=np.int64)
-    return Box(votes, names[0], names[1], (), nothing, nothing, np.zeros(0), raters[1], case[1])
+    beside = None if rankings is None else Ranked(rankings, case[n:], rater[n:])
+    return Box(votes, raters, cases, (), nothing, nothing, np.zeros(0), no_rater, no_case, beside)
+
+
+def _rankings(db: DuckDBPyConnection, systems: tuple[str, ...]) -> tuple[Rankings, dict[str, Ints]]:
+    """The rankings chosen, and the case and rater of each, -1 where it does not say."""
+    found = db.execute(statement("numbered_rankings")).fetchnumpy()
+    ranking, column = (np.asarray(found[name], dtype=np.int64) for name in ("ranking", "position"))
+    _, first = np.unique(ranking, return_index=True)
+    order = np.full((first.size, int(column.max()) + 1), -1, dtype=np.int64)
+    rank = np.zeros_like(order)
+    order[ranking, column], rank[ranking, column] = found["system"], found["place"]
+    labels = {what: np.asarray(found[what][first], dtype=np.int64) for what in ("case", "rater")}
+    return Rankings(systems, order, rank), labels
 
 
 def _known(codes: Integers) -> tuple[Integers, int]:
-    """Labels with a number of its own for each vote that has none, and how many have none.
+    """Labels with a number of its own for each one that has none, and how many have none.
 
-    Where no vote has one, all get the same: then nothing at all is known of what they share.
+    Where none has one, all get the same: then nothing at all is known of what they share.
     """
     unknown = codes < 0
     missing = int(unknown.sum())
@@ -189,8 +239,12 @@ def _known(codes: Integers) -> tuple[Integers, int]:
     return labels, missing
 
 
-def _numbered(db: DuckDBPyConnection, more: str = "", order: str = "") -> dict[str, Any]:
+def _numbered(
+    db: DuckDBPyConnection, more: str = "", order: str = "", ranked: bool = False
+) -> dict[str, Any]:
     db.execute(statement("vote_names"))
+    if ranked:
+        db.execute(statement("ranking_names"))
     return db.execute(statement("numbered_votes").replace(" --more", more) + order).fetchnumpy()
 
 

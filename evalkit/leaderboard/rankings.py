@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalkit.errors import InvalidInput, UnknownName, UsageError
-from evalkit.leaderboard.ballot_box import Box, Question, box_of
+from evalkit.leaderboard.ballot_box import Box, Question, box_of, box_with_rankings
 from evalkit.leaderboard.query import rows
 from evalkit.leaderboard.raters import RaterReport, rater_report
 from evalkit.leaderboard.votes import board_of_box, caveats, slices_of_box
 from evalkit.preference import PreferenceBoard, RatingOptions
 from evalkit.preference.diagnostics import Panel, can_you_trust_this
 from evalkit.preference.goodness import design_effects, vote_variance
+from evalkit.preference.joint import Together
 from evalkit.preference.personal import Heterogeneity, PersonalBoards, heterogeneity, personal_boards
 from evalkit.preference.slices import Slices
 from evalkit.preference.tensor import tensor_of
@@ -59,7 +60,7 @@ class SliceReport:
 
 
 def studies_named(db: DuckDBPyConnection, name: str | None) -> tuple[str, ...]:
-    """The studies meant by the name of a study or of a run; by none, the newest study that has votes.
+    """The studies meant by the name of a study or of a run; by none, the newest that has votes or rankings.
 
     Of a run, studies whose pairs were picked for a reason stay out. Raises `UnknownName` and `UsageError`.
     """
@@ -114,25 +115,34 @@ def rank(
     category: str | None = None,
     options: RatingOptions = RatingOptions(),
 ) -> Ranking:
-    """The board of one question, and whether to trust it. Raises `UnknownName`."""
+    """The board of one question, and whether to trust it. Raises `UnknownName`, and `InvalidInput` for
+    rankings that are none.
+    """
     question = Question(asked.studies, asked.criterion, category)
-    box = box_of(db, question)
+    box = box_with_rankings(db, question)
     return ranking_of(asked, box, options, caveats(db, question))
 
 
 def ranking_of(
     asked: Asked, box: Box, options: RatingOptions = RatingOptions(), known: Sequence[str] = ()
 ) -> Ranking:
-    """The board of the votes in a box; `known` is what else is to be said of them."""
+    """The board of the votes in a box; `known` is what else is to be said of them.
+
+    For whether to trust it, rankings are looked at as the pairs they contain.
+    """
     board = board_of_box(box, options)
-    panel = can_you_trust_this(tensor_of(box.votes), box.votes)
+    votes = box.votes if box.ranked is None else Together(box.votes, box.ranked).pairs
+    panel = can_you_trust_this(tensor_of(votes), votes)
     return Ranking(asked, replace(board, caveats=(*known, *board.caveats)), panel)
 
 
 def rank_slices(
     db: DuckDBPyConnection, asked: Asked, by: str, options: RatingOptions = RatingOptions()
 ) -> SliceReport:
-    """Ratings within each slice by a column, and whether slices rank differently. Raises `UnknownName`."""
+    """Ratings within each slice by a column, and whether slices rank differently; of votes on pairs only.
+
+    Raises `UnknownName`.
+    """
     box = box_of(db, Question(asked.studies, asked.criterion), by)
     slices = slices_of_box(box, options)
     effect = _design_effect(box)
@@ -154,7 +164,7 @@ def rater_reports(
     category: str | None = None,
     options: RatingOptions = RatingOptions(),
 ) -> RaterReport | None:
-    """How far the raters of a question can be trusted; None where nothing is known of them."""
+    """How far the raters of a question can be trusted, by their votes on pairs; None if none are known."""
     return rater_report(box_of(db, Question(asked.studies, asked.criterion, category)), options)
 
 

@@ -1,4 +1,4 @@
-"""What the raters say: the votes of studies, rated by `evalkit.preference`."""
+"""What the raters say: the votes and rankings of studies, rated by `evalkit.preference`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalkit.leaderboard.ballot_box import Box, Question, box_of
+from evalkit.leaderboard.ballot_box import Box, Question, box_of, box_with_rankings
 from evalkit.leaderboard.query import rows
 from evalkit.preference import PreferenceBoard, RatingOptions, Votes, rate
 from evalkit.preference.slices import Slices, refit
@@ -29,17 +29,18 @@ def vote_board(
 ) -> PreferenceBoard:
     """Ratings of the systems of a study (or of several taken together) on one criterion.
 
-    Over all categories or one. Raises `UnknownName`.
+    Over all categories or one, by votes on pairs and rankings. Raises `UnknownName`, and `InvalidInput` for
+    rankings that are none.
     """
     question = _question(study, criterion, category)
-    box = box_of(db, question)
+    box = box_with_rankings(db, question)
     board = board_of_box(box, options)
     return replace(board, caveats=(*caveats(db, question), *board.caveats))
 
 
 def board_of_box(box: Box, options: RatingOptions = RatingOptions()) -> PreferenceBoard:
     """Ratings of the votes in a box, with intervals that claim no more than the votes say."""
-    board = rate(box.votes, _knowable(box, options))
+    board = rate(box.votes, _knowable(box, options), box.ranked)
     return replace(
         board,
         caveats=(*unknowns(box), *board.caveats),
@@ -72,13 +73,7 @@ def votes_of(db: DuckDBPyConnection, study: str, criterion: str, category: str |
 
 def caveats(db: DuckDBPyConnection, question: Question) -> tuple[str, ...]:
     """What is to be known of these votes before their ratings are believed."""
-    ((picked, withdrawn),) = rows(
-        db,
-        "votes_left_out",
-        studies=list(question.studies),
-        criterion=question.criterion,
-        category=question.category,
-    )
+    ((picked, withdrawn),) = rows(db, "votes_left_out", **question.chosen)
     said = [PICKED] if picked else []
     if withdrawn:
         said.append(f"{withdrawn:,} votes are left out: a picture they are about was withdrawn.")
@@ -86,8 +81,14 @@ def caveats(db: DuckDBPyConnection, question: Question) -> tuple[str, ...]:
 
 
 def unknowns(box: Box) -> tuple[str, ...]:
-    """What votes do not say, and what that means for the intervals."""
-    n = box.votes.n
+    """What votes and rankings do not say, and what that means for the intervals."""
+    withdrawn = "rankings are left out: a picture they are about was withdrawn."
+    left_out = (f"{box.withdrawn:,} {withdrawn}",) if box.withdrawn else ()
+    return (*left_out, *_unsaid(box))
+
+
+def _unsaid(box: Box) -> tuple[str, ...]:
+    n, votes = box.n, "votes" if box.ranked is None else "votes and rankings"
     if box.raters_unknown and box.cases_unknown:
         return (
             "Neither raters nor prompts are known: every vote is taken to stand alone, and where it does "
@@ -99,9 +100,9 @@ def unknowns(box: Box) -> tuple[str, ...]:
         (box.unknown_cases, "which prompt they are on", "how prompts differ"),
     ):
         if missing and missing == n:
-            said.append(f"The votes do not say {what}: the intervals do not know {differ}.")
+            said.append(f"The {votes} do not say {what}: the intervals do not know {differ}.")
         elif missing:
-            said.append(f"{missing:,} of {n:,} votes do not say {what}: each is taken to stand alone.")
+            said.append(f"{missing:,} of {n:,} {votes} do not say {what}: each is taken to stand alone.")
     return tuple(said)
 
 

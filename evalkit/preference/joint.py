@@ -23,7 +23,7 @@ from evalkit.preference.covariance import Pieces, pieces_of
 from evalkit.preference.fitted import Fitted
 from evalkit.preference.rankings import Rankings
 from evalkit.preference.tensor import Tensor, tensor_of
-from evalkit.preference.votes import LEFT, RIGHT, TIE, Floats, Integers, Ints, Votes
+from evalkit.preference.votes import LEFT, RIGHT, TIE, Floats, Integers, Votes
 
 JOINT = "plackett-luce"
 """The model of votes and rankings together."""
@@ -65,7 +65,7 @@ class WithRankings:
 
     n: int
     votes: int
-    by_system: Ints
+    by_system: Floats
     compared: Tensor
     reason: str
     asked: RatingOptions
@@ -74,8 +74,8 @@ class WithRankings:
     def caveats(self) -> list[str]:
         """How rankings got into the board, and what of the options could not be done with them."""
         beside = (
-            " together with the votes on pairs, where a tie is an answer of its own (Davidson). Win rates count "
-            "every pair of a ranking; shares of ties and of both bad are of votes on pairs only."
+            " together with the votes on pairs, where a tie is an answer of its own (Davidson). Win rates "
+            "count every pair of a ranking; shares of ties and of both bad are of votes on pairs only."
         )
         alone = ". Win rates count every pair of a ranking."
         said = [f"{self.n:,} rankings are in, fitted by Plackett-Luce{beside if self.votes else alone}"]
@@ -205,7 +205,7 @@ def compacted(votes: Votes, ranked: Ranked) -> tuple[Votes, Ranked]:
     )
 
 
-def _summed(labels: Integers | Ints, groups: int | None = None) -> csr_matrix:
+def _summed(labels: Integers, groups: int | None = None) -> csr_matrix:
     """Adds up the rows of each label (G, N)."""
     n = labels.size
     size = int(labels.max(initial=-1)) + 1 if groups is None else groups

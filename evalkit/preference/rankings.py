@@ -65,6 +65,12 @@ class Rankings:
         return np.ones(self.n) if self.weight is None else self.weight
 
     @property
+    def played(self) -> Floats:
+        """Rankings each system is in (K), with their weights."""
+        weights = np.broadcast_to(self.weights[:, None], self.order.shape)[self.given]
+        return np.bincount(self.order[self.given], weights, len(self.systems)).astype(np.float64)
+
+    @property
     def pairs(self) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
         """Each pair of each ranking: which ranking, the system above, the one below, whether they tie."""
         found = [np.zeros((4, 0), dtype=np.int64)]

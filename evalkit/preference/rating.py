@@ -166,8 +166,7 @@ def measure_jointly(votes: Votes, ranked: Ranked, options: RatingOptions = DEFAU
         pieces=found.pieces,
     )
     raters, cases = (behind(pairs, labels).sum(axis=0) for labels in (pairs.rater, pairs.case))
-    by_system = np.bincount(ranked.rankings.order[ranked.rankings.given], minlength=tensor.size)
-    added = WithRankings(ranked.n, votes.n, by_system, compared, found.reason, asked)
+    added = WithRankings(ranked.n, votes.n, ranked.rankings.played, compared, found.reason, asked)
     return Measured(votes.n, tensor, clusters, found.fit, known, raters, cases, options, rankings=added)
 
 

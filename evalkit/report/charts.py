@@ -35,7 +35,7 @@ class Panel:
     """One column of a forest plot: estimates by system, on one scale, which starts at 0 if `zero`.
 
     `reference` is drawn as a line. `domain` fixes the scale. Where rows are no systems, `shade` is the system
-    whose colour all of them have. `bars` are further intervals, drawn thick; the estimates' own are thin then.
+    whose colour all of them have. `bars` are more intervals, drawn thick; the estimates' own are thin then.
     """
 
     title: str

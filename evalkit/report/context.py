@@ -270,8 +270,7 @@ class Context:
     @cached_property
     def _raters(self) -> Mapping[tuple[str, str], RaterReport | None]:
         return {
-            key: rater_reports(self.db, asked, options=self._rating)
-            for key, asked in self._questions.items()
+            key: rater_reports(self.db, asked, options=self._rating) for key, asked in self._questions.items()
         }
 
     @cached_property

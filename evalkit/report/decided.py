@@ -1,4 +1,4 @@
-"""What a board of votes decides: who may be first, which pairs need no more votes, and what the eye may compare.
+"""What a board of votes decides: who may be first, which pairs need no more votes, what the eye may compare.
 
 Reads boards only. What is said of it, and how it looks, is for the sections.
 """
@@ -39,15 +39,17 @@ def decided(board: PreferenceBoard) -> Decided | None:
 
 
 def comparison_bars(board: PreferenceBoard) -> dict[str, Estimate]:
-    """Intervals to compare by eye: systems whose bars do not overlap differ, at the board's level for one pair.
+    """Intervals to compare by eye: systems whose bars do not overlap differ, at the board's level for a pair.
 
-    An interval is a multiple of the quasi-standard error. Goldstein & Healy (1995) choose the multiple so that
-    overlap and test agree on average over pairs; here they agree for the pair where that takes the longest
-    bars, so that no other pair is told apart by bars alone. Empty where a system has no quasi-standard error.
+    A bar is a multiple of the quasi-standard error (Firth & de Menezes 2004) to either side. Goldstein &
+    Healy (1995) choose the multiple so that overlap and test agree on average over pairs; here they agree for
+    the pair that takes the longest bars, so that bars never tell apart what a test of the pair does not.
+    Empty where some system has no quasi-standard error, or one that was cut off at zero: errors of single
+    systems do not add up to those of differences then.
     """
     errors = [line.standing.quasi if line.standing else None for line in board.ratings]
     known = np.array([error for error in errors if error is not None])
-    if len(known) < max(2, len(errors)) or not known.any():
+    if len(known) < max(2, len(errors)) or known.min() <= 0.0:
         return {}
     clusters = board.ratings[0].rating.n_clusters
     reach = student(0.5 + board.options.level / 2.0, clusters - 1.0 if clusters else np.inf)
@@ -60,7 +62,7 @@ def comparison_bars(board: PreferenceBoard) -> dict[str, Estimate]:
 
 
 def _longest(errors: np.ndarray) -> float:
-    """The largest sqrt(a^2 + b^2) / (a + b) of two errors: 1 / sqrt(2) where they are equal, at most 1."""
+    """The largest sqrt(a^2 + b^2) / (a + b) of two errors: 1 / sqrt(2) where all are equal, else up to 1."""
     i, j = np.triu_indices(errors.size, 1)
     a, b = errors[i], errors[j]
-    return float((np.hypot(a, b) / np.where(a + b > 0.0, a + b, 1.0)).max())
+    return float((np.hypot(a, b) / (a + b)).max())

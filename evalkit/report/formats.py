@@ -57,7 +57,8 @@ def p_value(p: float) -> str:
     >>> p_value(0.0002)
     'p\xa0<\xa00.001'
     """
-    return "p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001" if p < 0.001 else f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{p:.3f}"
+    said = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return said.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def percent_span(estimate: Estimate, decimals: int = 0) -> str:

@@ -28,7 +28,8 @@ VERSION = 1
 class Cast:
     """What must be known of a vote: whose, on what, which answers, when, and how it was shown.
 
-    `left` is the system on the left side; `propensity` and `pair_propensity` are None where nobody knows them.
+    `left` is the system on the left side; `propensity` and `pair_propensity` are None where
+    nobody knows them.
     """
 
     ballot: str

@@ -224,9 +224,9 @@ class Board:
 class _Aim:
     """How likely each pair should come, for a goal and the votes so far.
 
-    Votes count in batches of `Sampling.refit`, made of the votes that stand and in their order: the same votes
-    lead to the same probabilities, whenever a study was opened in between and whatever was taken back. numpy
-    and scipy are only loaded here.
+    Votes count in batches of `Sampling.refit`, made of the votes that stand, in their order: the same votes
+    lead to the same probabilities, whenever a study was opened in between and whatever was taken back.
+    numpy and scipy are only loaded here.
     """
 
     def __init__(self, pairs: Sequence[Pair], sampling: Sampling) -> None:
@@ -247,7 +247,7 @@ class _Aim:
         self._pair_probabilities = pair_probabilities
 
     def learn(self, vote: tuple[str, str], pair: Pair, outcome: float) -> None:
-        """A ballot was answered: its first system won this share. Another answer takes the place of an old one."""
+        """A ballot was answered: its first system won this share. What it said before counts no more."""
         if self._votes.get(vote) == (pair, outcome):
             return
         self.unlearn(vote)
@@ -286,7 +286,7 @@ class _Aim:
 
 
 def _can_aim(pairs: Sequence[Pair], goal: str) -> bool:
-    """Whether the goal can be pursued: not if all pictures of a system that is to be placed were withdrawn."""
+    """Whether the goal can be pursued: not if nothing of the system that is to be placed can be shown."""
     placed = goal.partition(":")[2]
     return goal != BALANCED and bool(pairs) and (not placed or any(placed in pair for pair in pairs))
 

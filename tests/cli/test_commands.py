@@ -67,7 +67,7 @@ def _seconds(work: Callable[[], object]) -> float:
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (["rnu"], "unknown command 'rnu'", "Did you mean run?"),
+        (["rnu"], "unknown command 'rnu'", "Did you mean run or rank?"),
         (["plan", "produkt", "-s", "studio:clean"], "unknown suite 'produkt'", "product"),
         (["plan", "product", "-s", "stduio:clean"], "unknown provider 'stduio'", "Did you mean studio?"),
         (["plan", "product", "-s", "studio:claen"], "unknown studio variant 'claen'", "Did you mean clean?"),

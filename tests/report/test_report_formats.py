@@ -4,7 +4,18 @@ from decimal import Decimal
 
 import pytest
 
-from evalkit.report.formats import count, decimals_for, money, number, percent, percent_span, seconds, span
+from evalkit.report.formats import (
+    chance,
+    count,
+    decimals_for,
+    money,
+    number,
+    p_value,
+    percent,
+    percent_span,
+    seconds,
+    span,
+)
 from evalkit.report.svg import inline, placeholder
 from evalkit.types import Estimate
 
@@ -24,6 +35,25 @@ NARROW = "\N{NARROW NO-BREAK SPACE}"
 )
 def test_numbers(value: float | None, decimals: int, text: str) -> None:
     assert number(value, decimals) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0, f"<1{NARROW}%"),
+        (0.012, f"1{NARROW}%"),
+        (0.5, f"50{NARROW}%"),
+        (1.0, f">99{NARROW}%"),
+    ],
+)
+def test_a_chance_that_was_drawn_is_never_certain(value: float | None, text: str) -> None:
+    assert chance(value) == text
+
+
+@pytest.mark.parametrize(("p", "text"), [(0.0002, "p < 0.001"), (0.0684, "p = 0.068"), (1.0, "p = 1.000")])
+def test_a_p_value_is_never_zero(p: float, text: str) -> None:
+    assert p_value(p).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
 def test_spans() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import duckdb
 import pytest
 from make_run import cases, make_run
 
+from evalkit.cli.main import main
 from evalkit.store import Journal, Workspace
 from evalkit.study.ballots import new_votes_file, read_casts
 from evalkit.study.define import StudyOptions, create_study, load_study
@@ -59,6 +61,12 @@ def poll(service: StudyService, votes: int, raters: int = 3) -> list[tuple[str, 
     return cast
 
 
+def type_in(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["evalkit", *words])
+    with contextlib.suppress(SystemExit):
+        main()
+
+
 @pytest.fixture
 def three(workspace: Workspace) -> Workspace:
     make_run(workspace, cases(14), THREE)
@@ -82,17 +90,21 @@ def test_simulated_raters_spend_their_votes_on_the_goal(workspace: Workspace, go
     else:
         assert pairs[frozenset("ab")] > 1.4 * 30
         assert pairs[frozenset("ae")] < 30
-    with closing(connect(workspace)) as db:
+    with contextlib.closing(connect(workspace)) as db:
         found = db.execute("SELECT DISTINCT ballot, pair_propensity FROM votes").fetchall()
     assert dict(found) == {line["ballot"]: line["pair_propensity"] for line in written}
 
 
-def test_a_contested_top_gets_more_votes_than_in_a_balanced_study(workspace: Workspace) -> None:
+def test_a_contested_top_gets_more_votes_than_in_a_balanced_study(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_run(workspace, cases(40), tuple(WORTH))
+    monkeypatch.setenv("EVALKIT_WORKSPACE", str(workspace.root))
+    worth = [word for system, value in WORTH.items() for word in ("-u", f"{system}={value}")]
     contested = {}
     for study, goal in (("even", "balanced"), ("aimed", "top-2")):
-        create_study(workspace, study, "r1", StudyOptions(goal=goal))
-        simulate_votes(workspace, study, WORTH, Panel(raters=10, votes=250, seed=2))
+        type_in(monkeypatch, "study", "new", study, "--run", "r1", "--goal", goal)
+        type_in(monkeypatch, "votes", "simulate", study, "--votes", "250", "--raters", "10", *worth)
         contested[study] = sum(pair_of(line) == frozenset("ab") for line in lines(workspace, study))
     assert contested["aimed"] > 1.5 * contested["even"]
 
@@ -105,7 +117,9 @@ def test_a_study_opened_again_goes_on_as_if_it_had_not_been_closed(three: Worksp
             assert len(set(chances(live).values())) > 1
             for rater in ("r0", "r1", "r2", "new"):
                 old, new = (service.next(rater, 3) for service in (live, again))
-                sealed = [[s.tickets.open_ballot(b.ticket) for b in bs] for s, bs in ((live, old), (again, new))]
+                sealed = [
+                    [s.tickets.open_ballot(b.ticket) for b in bs] for s, bs in ((live, old), (again, new))
+                ]
                 assert [(t.comparison, t.left, t.propensity, t.pair_propensity) for t in sealed[0]] == [
                     (t.comparison, t.left, t.propensity, t.pair_propensity) for t in sealed[1]
                 ]
@@ -171,7 +185,7 @@ def test_lines_from_before_there_were_goals_stay_readable(workspace: Workspace, 
         journal.append(line)
     (cast,) = read_casts(workspace, study).values()
     assert cast.pair_propensity is None
-    with closing(connect(workspace)) as db:
+    with contextlib.closing(connect(workspace)) as db:
         query = "SELECT DISTINCT propensity, pair_propensity FROM votes"
         assert db.execute(query).fetchall() == [(line["propensity"], None)]
     with StudyService(workspace, study, QUICK) as service:
@@ -201,7 +215,11 @@ def test_the_card_says_that_pairs_were_favoured(three: Workspace, tmp_path: Path
     with StudyService(three, "s", QUICK) as service:
         poll(service, 20)
     card = export_votes(three, "s", tmp_path / "v.csv").card.read_text()
-    for text in ("Sampling `top-1`", "for the study's goal", "1 / `pair_propensity`, never by 1 / `propensity`"):
+    for text in (
+        "Sampling `top-1`",
+        "for the study's goal",
+        "1 / `pair_propensity`, never by 1 / `propensity`",
+    ):
         assert text in card, text
 
 
@@ -214,19 +232,21 @@ def test_an_import_from_before_there_were_goals_takes_more_votes(
     (tmp_path / "old.csv").write_text(head + "\n" + row(1, ""))
     import_votes(workspace, tmp_path / "old.csv", "in")
     (file,) = (workspace.votes / "in").glob("import-*.parquet")
-    trimmed = duckdb.sql(f"SELECT * EXCLUDE (pair_propensity) FROM '{file}'").arrow()
-    duckdb.sql(f"COPY (SELECT * FROM trimmed) TO '{file}' (FORMAT parquet)")
-    assert trimmed is not None
+    with duckdb.connect() as db:
+        db.execute(f"CREATE TABLE old AS SELECT * EXCLUDE (pair_propensity) FROM '{file}'")
+        db.execute(f"COPY old TO '{file}' (FORMAT parquet)")
     (tmp_path / "new.csv").write_text(head + ",pair_propensity\n" + row(1, ",") + row(2, ",0.25"))
     done = import_votes(workspace, tmp_path / "new.csv", "in")
     assert (done.added, done.there) == (1, 1)
-    with closing(connect(workspace)) as db:
+    with contextlib.closing(connect(workspace)) as db:
         found = db.execute("SELECT ballot, pair_propensity FROM votes ORDER BY 1").fetchall()
     assert found == [("v1", None), ("v2", 0.25)]
 
 
 def test_an_answer_that_is_told_again_keeps_its_place() -> None:
-    items = [Item(f"{n}/{a}{b}", ("x", str(n)), Cell("x", a, b)) for n in range(5) for a, b in ("ab", "ac", "bc")]
+    items = [
+        Item(f"{n}/{a}{b}", ("x", str(n)), Cell("x", a, b)) for n in range(5) for a, b in ("ab", "ac", "bc")
+    ]
     board, other = (Board(items, 0, Sampling("all", minimum=0, refit=2)) for _ in range(2))
     for one in (board, other):
         for n, item in enumerate(items[:5]):

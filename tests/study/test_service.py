@@ -41,8 +41,8 @@ def test_a_vote_becomes_one_line_with_everything_an_analysis_needs(workspace: Wo
         outcome = service.vote("r-1", ballot.ticket, answers(ballot, "tie"), client)
         assert isinstance(outcome, Saved)
         (line,) = lines(workspace)
-        first_propensity = line.pop("propensity")
-    assert 0 < first_propensity <= 1
+        chances = line.pop("propensity"), line.pop("pair_propensity")
+    assert 0 < chances[0] <= chances[1] == 1.0, "there is one pair of systems"
     right = comparison.system_a if left == comparison.system_b else comparison.system_b
     trials = {comparison.system_a: comparison.trial_a, comparison.system_b: comparison.trial_b}
     assert line == {

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import asdict, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from evalkit.store import Workspace
 from evalkit.study.tickets import Handle, Sealer, Ticket, Tickets, study_secret
 
 SECRET = bytes(range(32))
-TICKET = Ticket("ballot", "comparison", "a", "r-1", 1_760_000_000.25, 0.125)
+TICKET = Ticket("ballot", "comparison", "a", "r-1", 1_760_000_000.25, 0.125, 0.5)
 SEALED = Tickets(SECRET).seal_ballot(TICKET)
 
 
@@ -17,9 +18,25 @@ def test_a_ticket_survives_a_restart() -> None:
     assert Tickets(SECRET).open_ballot(Tickets(SECRET).seal_ballot(TICKET)) == TICKET
 
 
+def test_a_ticket_from_before_a_field_was_added_still_counts() -> None:
+    old = asdict(TICKET)
+    del old["pair_propensity"]
+    opened = Tickets(SECRET).open_ballot(Sealer(SECRET, "ballot").seal(old))
+    assert opened == replace(TICKET, pair_propensity=None)
+
+
+def test_how_likely_a_pair_was_does_not_show_in_the_length_of_its_ticket() -> None:
+    name, rater, ends = "0" * 24, "r-0123456789ab", ((1.0, 1.0), (0.00012345678901234567, 1 / 3))
+    sealed = [
+        Tickets(SECRET).seal_ballot(Ticket(name, name, "a", rater, 1_760_000_000.123456, *both))
+        for both in ends
+    ]
+    assert len({len(text) for text in sealed}) == 1
+
+
 def test_nothing_can_be_read_from_a_ticket_not_even_its_length() -> None:
     tickets = Tickets(SECRET)
-    other = Ticket("ballot", "comparison", "b", "r-1", 1.0, 1 / 3)
+    other = Ticket("ballot", "comparison", "b", "r-1", 1.0, 1 / 3, 2 / 3)
     one, two, three = tickets.seal_ballot(TICKET), tickets.seal_ballot(TICKET), tickets.seal_ballot(other)
     assert one != two
     assert len(one) == len(two) == len(three)

@@ -25,7 +25,7 @@ from evalkit.warehouse import connect
 
 SAME = (
     'ballot, criterion, answer, left_system, right_system, suite, category, "case", cluster, session, '
-    "left_trial, right_trial, t, propensity, visible_ms, simulated, withdrawn, weight, extra"
+    "left_trial, right_trial, t, propensity, pair_propensity, visible_ms, simulated, withdrawn, weight, extra"
 )
 
 

@@ -179,6 +179,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (PAIR + "a,b\nb,a\n", {}, ["2 lines (2, 3)", "not a row"]),
     ("left,right,winner,t\na,b,left,yesterday\n", {}, ["1 row (1)", "'yesterday'"]),
     ("left,right,winner,propensity\na,b,left,1.5\n", {}, ["'1.5'"]),
+    ("left,right,winner,pair_propensity\na,b,left,0\n", {}, ["pair_propensity", "'0'"]),
     ("left,right,winner,visible_ms\na,b,left,-3\n", {}, ["'-3'"]),
     ("left,right,winner,simulated\na,b,left,perhaps\n", {}, ["'perhaps'"]),
     ("left,right,winner,extra\na,b,left,[1]\n", {}, ["not a JSON object"]),

@@ -65,7 +65,11 @@ def test_the_commands_and_queries_of_the_page_run(
     with closing(connect(taste)) as db:
         answers = [db.execute(query).fetchall() for query in blocks("sql")]
     assert [row for row in answers[0] if row[0] == "English"] == [("English", "tie", 1)]
-    assert answers[1][0] == ("a", 1.0, 1)
+    ((one, two, votes, share),) = answers[1]
+    assert (one, two) == ("one", "two")
+    assert 0 < votes <= 12
+    assert 0 <= share <= 1
+    assert answers[2][0] == ("a", 1.0, 1)
 
 
 def test_the_page_names_every_column_and_record() -> None:

@@ -13,7 +13,7 @@ from evalkit.store import Workspace
 from evalkit.warehouse import connect, refresh
 
 T = "2026-01-01T00:00:{:02d}.000000Z"
-VIEWS = ("votes", "ballots", "rankings", "undos")
+VIEWS = ("votes", "ballots", "vote_counts", "pair_votes", "rankings", "undos")
 
 
 @pytest.fixture
@@ -114,3 +114,76 @@ def test_imported_facts_are_of_the_study_whose_folder_they_are_in(workspace: Wor
     incremental = dump(workspace)
     refresh(workspace, rebuild=True)
     assert dump(workspace) == incremental
+
+
+def shown(name: str, left: str, right: str, answer: str, **more: Any) -> dict[str, Any]:
+    sides = {"left": {"system": left, "trial": f"{left}0"}, "right": {"system": right, "trial": f"{right}0"}}
+    return ballot(name, answer, 1, **sides, **more)
+
+
+def counted(workspace: Workspace) -> None:
+    """Six answers on A and B, two on A and C; then a skip, a self-pair, and one on a withdrawn picture."""
+    write(
+        workspace.votes / "st" / "1.jsonl",
+        shown("1", "A", "B", "left"),
+        shown("2", "A", "B", "right"),
+        shown("3", "B", "A", "left"),
+        shown("4", "B", "A", "right"),
+        shown("5", "B", "A", "right"),
+        shown("6", "A", "B", "tie"),
+        shown("7", "C", "A", "both_bad"),
+        shown("8", "C", "A", "left"),
+        shown("9", "A", "B", "skip"),
+        shown("10", "A", "A", "left"),
+        {**shown("11", "A", "B", "left"), "right": {"system": "B", "trial": "bad"}},
+        shown("12", "D", "A", "skip"),
+    )
+    gone = {"type": "withdrawn", "study": "st", "trial": "bad", "reason": "x", "t": T.format(9)}
+    write(workspace.studies / "st" / "withdrawn.jsonl", gone)
+
+
+def test_answers_are_counted_as_they_were_shown(workspace: Workspace) -> None:
+    counted(workspace)
+    found = ask(workspace, "SELECT left_system, right_system, answer, votes FROM vote_counts ORDER BY ALL")
+    assert found == [
+        ("A", "B", "left", 1),
+        ("A", "B", "right", 1),
+        ("A", "B", "skip", 1),
+        ("A", "B", "tie", 1),
+        ("B", "A", "left", 1),
+        ("B", "A", "right", 2),
+        ("C", "A", "both_bad", 1),
+        ("C", "A", "left", 1),
+        ("D", "A", "skip", 1),
+    ]
+    assert ask(workspace, "SELECT DISTINCT study, criterion, category FROM vote_counts") == [
+        ("st", "appeal", None)
+    ]
+
+
+def test_votes_on_a_pair_are_added_up_whichever_side_each_was_on(workspace: Workspace) -> None:
+    counted(workspace)
+    found = ask(workspace, "SELECT * EXCLUDE (study, criterion, category) FROM pair_votes ORDER BY ALL")
+    assert found == [("A", "B", 6, 3, 2, 1, 0, 3.5 / 6), ("A", "C", 2, 0, 1, 0, 1, 0.25)]
+    names = [row[0] for row in ask(workspace, "DESCRIBE pair_votes")]
+    assert names == [
+        "study", "criterion", "category", "system_a", "system_b", "votes", "wins_a", "wins_b", "ties",
+        "both_bad", "share_a",
+    ]  # fmt: skip
+
+
+def test_how_likely_a_pair_was_is_told_where_it_is_known(workspace: Workspace) -> None:
+    known = shown("1", "A", "B", "left", propensity=0.1, pair_propensity=0.4)
+    write(workspace.votes / "st" / "1.jsonl", known, shown("2", "A", "B", "left", propensity=0.2))
+    for view in ("votes", "ballots"):
+        query = f"SELECT propensity, pair_propensity FROM {view} ORDER BY ballot"
+        assert ask(workspace, query) == [(0.1, 0.4), (0.2, None)]
+
+
+def test_a_database_from_before_is_made_anew(workspace: Workspace) -> None:
+    write(workspace.votes / "st" / "1.jsonl", shown("1", "A", "B", "left", pair_propensity=0.4))
+    refresh(workspace)
+    with duckdb.connect(str(workspace.database)) as db:
+        db.execute("UPDATE meta SET schema_version = 8")
+        db.execute("DROP VIEW pair_votes")
+    assert ask(workspace, "SELECT votes FROM pair_votes") == [(1,)]

@@ -58,6 +58,7 @@ def _study(context: Context, study: StudyInfo) -> dict[str, Any]:
         "info": study,
         "chart": _chart(context, study, panels, order) if panels else None,
         "bars": any(panel.bars for panel in panels),
+        "ranked": any(tied_for_first(board) for board in boards.values()),
         "method": methods.pop() if len(methods) == 1 else None,
         "unvoted": [name for name in rankings if name not in voted],
         "criteria": [_criterion(context, study, name, ranking) for name, ranking in voted.items()],
@@ -128,9 +129,7 @@ def _by_category(context: Context, slices: Slices) -> list[dict[str, Any]]:
             "category": slices.names[s],
             "n": int(slices.n[s]),
             "lines": {
-                system: _within(slices, s, i)
-                for i, system in enumerate(slices.systems)
-                if slices.votes[s, i]
+                system: _within(slices, s, i) for i, system in enumerate(slices.systems) if slices.votes[s, i]
             },
         }
         for s in voted
@@ -197,7 +196,7 @@ def _results(study: Mapping[str, Any]) -> list[dict[str, Any]]:
             **ranking_record(criterion["ranking"]),
             "tied_for_first": criterion["first"],
             "categories": slices_record(criterion["slices"]),
-            "raters": _rater_results(criterion["ranking"], criterion["raters"]),
+            "rater_report": _rater_results(criterion["ranking"], criterion["raters"]),
             "assisted": assisted_record(criterion["ranking"].asked, criterion["assisted"]["board"]),
         }
         for criterion in study["criteria"]
