@@ -32,7 +32,7 @@ from evalkit.preference.bradley_terry import fit
 from evalkit.preference.clustering import Pull, count_clusters, meats
 from evalkit.preference.covariance import SHARINGS, pieces_of
 from evalkit.preference.fitted import ELO_PER_LOGIT
-from evalkit.preference.rating import fit_of
+from evalkit.preference.measured import fit_of
 from evalkit.preference.tensor import tensor_of
 from evalkit.stats import cluster_bootstrap_mean
 from evalkit.stats.bootstrap import UNBOUNDED, Bounds

@@ -102,7 +102,7 @@ def ours_counted(path: Path) -> Measured:
 
     from evalkit.leaderboard.ballot_box import tensor_of_file
     from evalkit.preference.clustering import Pull
-    from evalkit.preference.rating import fit_of
+    from evalkit.preference.measured import fit_of
 
     def work() -> object:
         with closing(duckdb.connect()) as db:
@@ -316,7 +316,7 @@ def fits() -> None:
 
     from evalkit.preference import RatingOptions, Votes
     from evalkit.preference.fitted import ELO_PER_LOGIT
-    from evalkit.preference.rating import fit_of
+    from evalkit.preference.measured import fit_of
     from evalkit.preference.tensor import tensor_of
 
     columns = draw(100_000)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from evalkit.errors import UnknownName, UsageError
 from evalkit.preference.clustering import Clusters
 from evalkit.preference.limits import pilot_of
+from evalkit.preference.measured import Measured, measure
 from evalkit.preference.planning import (
     NOTHING,
     Components,
@@ -28,7 +29,6 @@ from evalkit.preference.planning import (
     options,
     smallest_seen,
 )
-from evalkit.preference.rating import Measured, measure
 from evalkit.preference.votes import BOTH_BAD, TIE
 from evalkit.stats.power import Scale, board_share, decisive_share, elo_of_share, share_of_elo, votes_needed
 

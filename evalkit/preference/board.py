@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from evalkit.errors import UnknownName, UsageError
 from evalkit.preference.covariance import Sharing
 from evalkit.preference.limits import Limits
+from evalkit.preference.models import JOINT, model_named
 from evalkit.preference.stopping import PairVerdict
 from evalkit.types import Estimate
 
@@ -57,6 +58,8 @@ class RatingOptions:
         ):
             if value not in known:
                 raise UnknownName(what, value, known)
+        if self.model != JOINT:
+            model_named(self.model)
         if not 0.0 < self.level < 1.0:
             raise UsageError(f"a level of {self.level:g} is not between 0 and 1", "Use 0.95, for example.")
         if self.intervals == "bootstrap" and self.model != "bradley-terry":
@@ -132,7 +135,8 @@ class PreferenceBoard:
 
     `estimand` says in words what the ratings are about, `method` how they and their intervals were made,
     `limits` what makes the intervals as long as they are, `verdicts` which pairs are decided whenever one
-    looks; both need two-way intervals. `extra` holds the model's further parameters.
+    looks; both need two-way intervals. `n_rankings` counts rankings that are in beside votes, `extra` holds
+    the model's further parameters.
     """
 
     ratings: tuple[SystemRating, ...]
@@ -147,6 +151,7 @@ class PreferenceBoard:
     options: RatingOptions
     limits: Limits | None = None
     verdicts: tuple[PairVerdict, ...] = ()
+    n_rankings: int = 0
     extra: dict[str, float] = field(default_factory=dict)
 
     @property

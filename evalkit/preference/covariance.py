@@ -23,6 +23,10 @@ FEW = 20
 """Below so many raters or cases an interval is called rough, and never shorter than that of single votes."""
 
 
+NOTHING = 1e-7
+"""Standard errors, in logits, below which they are rounding."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pieces:
     """Covariances (P, P) of the same numbers under each way of sharing.
@@ -85,6 +89,11 @@ class Covariance:
     def error(self) -> Floats:
         """Standard errors (P)."""
         return np.sqrt(np.maximum(np.diag(self.V), 0.0))
+
+    @property
+    def empty(self) -> bool:
+        """Nothing varies (all votes are ties, say): then nothing is known of how sure the numbers are."""
+        return bool(self.error.max(initial=0.0) <= NOTHING)
 
     def reach(self, level: float = 0.95) -> float:
         """Standard errors from the middle to the end of an interval."""

@@ -21,12 +21,10 @@ from evalkit.preference.board import RatingOptions
 from evalkit.preference.clustering import Clusters, Meat, Pull, count_clusters
 from evalkit.preference.covariance import Pieces, pieces_of
 from evalkit.preference.fitted import Fitted
+from evalkit.preference.models import JOINT
 from evalkit.preference.rankings import Rankings
 from evalkit.preference.tensor import Tensor, tensor_of
 from evalkit.preference.votes import LEFT, RIGHT, TIE, Floats, Integers, Votes
-
-JOINT = "plackett-luce"
-"""The model of votes and rankings together."""
 
 
 @dataclass(frozen=True, slots=True)

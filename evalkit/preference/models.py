@@ -26,6 +26,10 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 )
 
 
+JOINT = "plackett-luce"
+"""The model of a board whose votes and rankings are fitted together; see `joint`."""
+
+
 def model_named(name: str) -> Model:
     """The model of this name. Raises UnknownName."""
     if name not in MODELS:

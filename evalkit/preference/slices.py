@@ -118,7 +118,7 @@ def _reach(votes: Votes, tensor: Tensor, i: int, theta: Floats, options: RatingO
     local = votes.compact()
     meat = meats(local, [Pull(fit.left, fit.right, fit.others)])[0]
     known: Covariance | None = pieces_of(fit.bread, meat, count_clusters(local)).shared(options.sharing)
-    if known is not None:
+    if known is not None and not known.empty:
         half[keep] = known.reach(options.level) * known.error * ELO_PER_LOGIT
     return half
 

@@ -78,7 +78,7 @@ def bounded_interval(
     width = ceiling - floor
     p = min(max((mean - floor) / width, 0.0), 1.0)
     error = known.error / width
-    if error <= 1e-12:
+    if error <= 1e-12 or p in (0.0, 1.0):
         return _without_spread(p, known.clusters, level, bounds)
     size = p * (1.0 - p) / error**2 * few_clusters(known.freedom, level)
     low, high = clopper_pearson(p * size, size, level)

@@ -14,7 +14,7 @@ from evalkit.preference import Votes, clustering
 from evalkit.preference import bradley_terry as bt
 from evalkit.preference.clustering import Clusters, Meat, PackedVotes, Pull, count_clusters, meats
 from evalkit.preference.covariance import SHARINGS, Covariance, pieces_of
-from evalkit.preference.rating import measure
+from evalkit.preference.measured import measure
 from evalkit.preference.shares import both_bad_pull, win_rate_pull
 from evalkit.preference.tensor import tensor_of, win_rates
 from evalkit.preference.votes import Floats

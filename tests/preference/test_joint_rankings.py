@@ -15,8 +15,8 @@ from evalkit.preference.clustering import Meat, Pull, count_clusters, meats
 from evalkit.preference.covariance import pieces_of
 from evalkit.preference.fitted import ELO_PER_LOGIT
 from evalkit.preference.joint import Ranked, Together, meat_of, vote_scores
+from evalkit.preference.measured import measure_jointly
 from evalkit.preference.rankings import Rankings, rankings_from_lists
-from evalkit.preference.rating import measure_jointly
 from evalkit.preference.tensor import tensor_of
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE
 
