@@ -14,7 +14,7 @@ import typer
 from evalkit.cli.app import make_app
 from evalkit.cli.console import show_json
 from evalkit.cli.options import JsonOption, WorkspaceOption
-from evalkit.errors import UsageError
+from evalkit.errors import UnknownName, UsageError
 from evalkit.store import Workspace
 
 if TYPE_CHECKING:
@@ -73,10 +73,11 @@ def rank(
     from evalkit.preference import RatingOptions
 
     options = RatingOptions(model, opponents, intervals, level, top, seed=seed)  # type: ignore[arg-type]
-    look = _Look(category, by, shrink=shrink, raters=raters, assisted=assisted, as_json=as_json)
+    look = _Look(model, category, by, shrink=shrink, raters=raters, assisted=assisted, as_json=as_json)
     if name is not None and name.endswith(".parquet"):
-        _rank_file(Path(name), options, look)
+        _rank_file(Path(name), criterion, options, look)
     else:
+        _not_a_study(name)
         _rank_studies(Workspace.open(workspace, create=False), name, criterion, options, look)
 
 
@@ -84,6 +85,7 @@ def rank(
 class _Look:
     """What is to be shown of each question."""
 
+    model: str
     category: str | None
     by: str | None
     shrink: bool
@@ -96,6 +98,8 @@ class _Look:
             raise UsageError(
                 "--by, --raters and --assisted are three different tables", "Ask for one of them."
             )
+        if self.by is not None and self.model != "bradley-terry":
+            raise UsageError(f"slices are not rated by {self.model}", "Leave out --model, or --by.")
         if self.shrink and self.by is None:
             raise UsageError(
                 "there is nothing to shrink without slices", "Add --by COLUMN, such as --by rater."
@@ -150,13 +154,13 @@ def _found(
     return partial(rank_records.ranking_record, ranking), partial(tables.show_ranking, ranking)
 
 
-def _rank_file(path: Path, options: RatingOptions, look: _Look) -> None:
-    """A board straight from a file; no workspace is needed."""
+def _rank_file(path: Path, criteria: list[str] | None, options: RatingOptions, look: _Look) -> None:
+    """Boards straight from a file, one for each criterion it names; no workspace is needed."""
     import duckdb
 
     from evalkit.cli.rank_tables import show_ranking
     from evalkit.leaderboard import Asked, ranking_of
-    from evalkit.leaderboard.ballot_box import box_of_file
+    from evalkit.leaderboard.ballot_box import box_of_file, criteria_of_file
     from evalkit.leaderboard.rank_records import ranking_record
 
     if look.by is not None or look.raters or look.assisted or look.category is not None:
@@ -164,9 +168,28 @@ def _rank_file(path: Path, options: RatingOptions, look: _Look) -> None:
             "of a file, only the board itself can be shown",
             "Bring it in: evalkit votes import FILE --study NAME",
         )
+    records = []
     with closing(duckdb.connect()) as db:
-        ranking = ranking_of(Asked((path.name,), "", (), False), box_of_file(db, path), options)
+        known = criteria_of_file(db, path)
+        for name in criteria or ():
+            if name not in known:
+                raise UnknownName("criterion", name, known)
+        wanted: list[str | None] = [name for name in known if not criteria or name in criteria]
+        for criterion in wanted or [None]:
+            asked = Asked((path.name,), criterion or "", (), False)
+            ranking = ranking_of(asked, box_of_file(db, path, criterion), options)
+            if look.as_json:
+                records.append(ranking_record(ranking))
+            else:
+                show_ranking(ranking)
     if look.as_json:
-        show_json([ranking_record(ranking)])
-    else:
-        show_ranking(ranking)
+        show_json(records)
+
+
+def _not_a_study(name: str | None) -> None:
+    """A better message where a file is named that cannot be read as it is."""
+    if name is not None and Path(name).suffix.lower() in (".csv", ".json", ".jsonl"):
+        raise UsageError(
+            f"{name} is a file that has to be brought in first",
+            f"evalkit votes import {name} --study NAME, then evalkit rank NAME",
+        )

@@ -56,7 +56,7 @@ def show_slices(report: SliceReport, *, shrink: bool = False) -> None:
     _title(report.asked, f"ratings by {report.by}, {how}")
     names = slices.names
     if not names:
-        out.print(f"No vote says its {report.by}.")
+        out.print(f"No vote on a pair says its {report.by}.", markup=False)
         return
     order = np.argsort(-np.nan_to_num(np.nanmean(_known(slices), axis=0), nan=-np.inf), kind="stable")
     for start in range(0, len(names), MANY):
@@ -198,7 +198,9 @@ def _title(asked: Asked, what: str) -> None:
 def _counts(board: PreferenceBoard) -> str:
     raters = f" by {board.n_raters:,} raters" if board.n_raters else ""
     cases = f" on {board.n_cases:,} prompts" if board.n_cases else ""
-    said = f"{board.n_votes:,} votes{raters}{cases}"
+    votes = [f"{board.n_votes:,} votes"] if board.n_votes or not board.n_rankings else []
+    rankings = [f"{board.n_rankings:,} rankings"] if board.n_rankings else []
+    said = f"{' and '.join(votes + rankings)}{raters}{cases}"
     if board.tie_rate is None or board.both_bad_rate is None:
         return said
     return f"{said}; {100 * board.tie_rate:.0f} % ties, {100 * board.both_bad_rate:.0f} % both bad"

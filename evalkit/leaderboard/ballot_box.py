@@ -47,10 +47,10 @@ class Question:
 class Box:
     """Votes in the order they were cast, with the names behind their numbers; "" where a name is unknown.
 
-    `slice` (N) indexes `slices`, `unit` (N) numbers what was compared with what, `propensity` (N) is NaN
-    where it was not logged. `ranked` are rankings given beside the votes, of the same systems, raters and
-    cases. `unknown_raters` and `unknown_cases` count votes and rankings that do not say; `withdrawn` counts
-    rankings left out for a picture in them.
+    `slice` (N) indexes `slices`, `unit` (N) numbers what was compared with what, `propensity` (N) is the
+    logged chance of the pair of systems, NaN where there is none. `ranked` are rankings given beside the
+    votes, of the same systems, raters and cases. `unknown_raters` and `unknown_cases` count votes and
+    rankings that do not say; `withdrawn` counts rankings that are left out.
     """
 
     votes: Votes
@@ -119,21 +119,32 @@ def _box_of_chosen(db: DuckDBPyConnection, ranked: bool = False) -> Box:
     return replace(box, slices=slices, slice=slice_of, unit=unit, propensity=propensity)
 
 
-def box_of_file(db: DuckDBPyConnection, path: Path) -> Box:
-    """The votes of a Parquet file as `evalkit votes export` writes it. Raises `InvalidInput`."""
-    _open_file(db, path)
+def box_of_file(db: DuckDBPyConnection, path: Path, criterion: str | None = None) -> Box:
+    """The votes of a Parquet file as `evalkit votes export` writes it, on one criterion if it names any.
+
+    Raises `InvalidInput`, naming rows that are no votes.
+    """
+    _open_file(db, path, criterion)
     words = dict(rows(db, "counted_answers"))
-    found = _numbered(db)
+    ((weighted,),) = rows(db, "file_weights")
+    found = _numbered(db, ", v.weight" if weighted else "")
     expected = sum(words.get(answer, 0) for answer in ANSWERS)
     strange = set(words) - {*ANSWERS, SKIP}
     if strange or found["left"].size != expected or np.any(found["left"] == found["right"]):
         raise _faulty(db, path)
-    return _box(db, found, None)
+    weight = _floats(found["weight"]) if weighted else None
+    return _box(db, found, None if weight is None else np.where(np.isnan(weight), 1.0, weight))
 
 
-def tensor_of_file(db: DuckDBPyConnection, path: Path) -> Tensor:
-    """The votes of such a file, counted: one GROUP BY, and no vote leaves the database."""
+def criteria_of_file(db: DuckDBPyConnection, path: Path) -> tuple[str, ...]:
+    """The criteria a file of votes names; none if it has no such column. Raises `InvalidInput`."""
     _open_file(db, path)
+    return tuple(str(name) for (name,) in rows(db, "file_criteria"))
+
+
+def tensor_of_file(db: DuckDBPyConnection, path: Path, criterion: str | None = None) -> Tensor:
+    """The votes of such a file, counted: one GROUP BY, and no vote leaves the database."""
+    _open_file(db, path, criterion)
     counted = [row for row in rows(db, "counted_votes") if row[2] != SKIP]
     if any(None in row or row[0] == row[1] or row[2] not in ANSWERS for row in counted):
         raise _faulty(db, path)
@@ -164,7 +175,7 @@ def _check_column(db: DuckDBPyConnection, question: Question, by: str) -> None:
         raise UnknownName("column to slice by", by, known)
 
 
-def _open_file(db: DuckDBPyConnection, path: Path) -> None:
+def _open_file(db: DuckDBPyConnection, path: Path, criterion: str | None = None) -> None:
     import duckdb
 
     if path.suffix != ".parquet":
@@ -172,6 +183,7 @@ def _open_file(db: DuckDBPyConnection, path: Path) -> None:
             f"{path} is not a Parquet file", "Bring it in first: evalkit votes import FILE --study NAME"
         )
     db.execute("SET VARIABLE votes_file = $path", {"path": str(path)})
+    db.execute("SET VARIABLE votes_criterion = $criterion", {"criterion": criterion})
     try:
         db.execute(statement("chosen_file"))
     except duckdb.Error as error:

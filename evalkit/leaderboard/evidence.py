@@ -1,9 +1,9 @@
 """What people said about pairs of pictures, and what the metrics say about the same pictures.
 
 Reads votes and scores into arrays, one part per criterion and category; `evalkit.leaderboard.validity` and
-`disagreements` draw conclusions. Three kinds of votes stay out: those of studies whose pairs were picked for
-a reason (no fair sample), those on two pictures that are equal to the byte (nothing to see), and simulated
-ones as soon as there is a vote of a person.
+`disagreements` draw conclusions. Four kinds of votes stay out: those of studies whose pairs were picked for
+a reason (no fair sample), those on withdrawn pictures, those on two pictures that are equal to the byte
+(nothing to see), and simulated ones as soon as there is a vote of a person.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from evalkit.errors import InvalidInput, UnknownName, UsageError
 from evalkit.leaderboard.ballot_box import Box, Question, box_of, box_with_rankings
 from evalkit.leaderboard.query import rows
@@ -22,6 +24,7 @@ from evalkit.preference.joint import Together
 from evalkit.preference.personal import Heterogeneity, PersonalBoards, heterogeneity, personal_boards
 from evalkit.preference.slices import Slices
 from evalkit.preference.tensor import tensor_of
+from evalkit.preference.votes import Floats
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -132,7 +135,7 @@ def ranking_of(
     """
     board = board_of_box(box, options)
     votes = box.votes if box.ranked is None else Together(box.votes, box.ranked).pairs
-    panel = can_you_trust_this(tensor_of(votes), votes)
+    panel = can_you_trust_this(tensor_of(votes), votes, _by_chance(box))
     return Ranking(asked, replace(board, caveats=(*known, *board.caveats)), panel)
 
 
@@ -166,6 +169,13 @@ def rater_reports(
 ) -> RaterReport | None:
     """How far the raters of a question can be trusted, by their votes on pairs; None if none are known."""
     return rater_report(box_of(db, Question(asked.studies, asked.criterion, category)), options)
+
+
+def _by_chance(box: Box) -> Floats | None:
+    """1 / the chance of each vote's pair of systems; None where not every vote knows it."""
+    if box.ranked is not None or not box.propensity.size or np.isnan(box.propensity).any():
+        return None
+    return np.asarray(1.0 / box.propensity)
 
 
 def _design_effect(box: Box) -> float:

@@ -194,7 +194,9 @@ def _criterion(db: DuckDBPyConnection, study: str, criterion: str | None) -> str
     known = [str(name) for (name,) in db.execute("SELECT study FROM studies ORDER BY study").fetchall()]
     if study not in known:
         raise UnknownName("study", study, known)
-    query = "SELECT criterion FROM votes WHERE study = ? GROUP BY criterion ORDER BY count(*) DESC, criterion"
+    query = """
+        SELECT criterion FROM votes WHERE study = ? AND NOT withdrawn
+        GROUP BY criterion ORDER BY count(*) DESC, criterion"""
     voted = [str(name) for (name,) in db.execute(query, [study]).fetchall()]
     if criterion is None and not voted:
         raise UsageError(f"study {study} has no votes yet", WITHOUT)
@@ -207,7 +209,7 @@ def _marks(db: DuckDBPyConnection, study: str) -> tuple[bool, bool]:
     """Whether some of its votes are simulated, and whether its pairs were picked for a second look."""
     query = """
         SELECT coalesce(bool_or(v.simulated), false), any_value(s.selection) IS NOT NULL
-        FROM studies s LEFT JOIN votes v USING (study) WHERE s.study = ?"""
+        FROM studies s LEFT JOIN votes v ON v.study = s.study AND NOT v.withdrawn WHERE s.study = ?"""
     ((simulated, picked),) = db.execute(query, [study]).fetchall()
     return bool(simulated), bool(picked)
 

@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 from evalkit.errors import InvalidInput
 from evalkit.preference.votes import Floats, Integers, Ints, Votes
 
-BLOCK = 1 << 18
+BLOCK = 1 << 16
 """Votes whose clusters are added up at once (their sums stay in the processor's cache)."""
 
 

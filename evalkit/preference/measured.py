@@ -1,7 +1,7 @@
 """Votes -> everything computed of them at once: counts, a fit, and how well each number is known.
 
-Votes themselves are gone through once (`clustering`); the rest is done on a tensor and does not grow with their
-number. What a board says of it is for `rating`.
+Votes themselves are gone through once (`clustering`); the rest is done on a tensor and does not grow with
+their number. What a board says of it is for `rating`.
 """
 
 from __future__ import annotations

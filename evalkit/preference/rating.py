@@ -233,12 +233,10 @@ def _caveats(m: Measured) -> tuple[str, ...]:
     raters, cases = m.clusters.raters, m.clusters.cases
     said = [] if m.rankings is None else m.rankings.caveats
     if m.given and m.fit is None and not _unfitted(m):
-        groups = bt.parts(m.compared.wins, m.compared.systems)
-        named = "; ".join("{" + ", ".join(group) + "}" for group in groups)
-        said.append(
-            "No common scale, so no ratings: some group never beat, or never met, the others. "
-            f"Groups: {named}. Win rates are shown instead."
-        )
+        why = " ".join(bt.connectivity(m.compared.wins, m.compared.systems).reasons)
+        said.append(f"No common scale, so no ratings. {why} Win rates are shown instead.")
+    if m.fit is not None and m.known.rating is None and m.known.win_rate is not None:
+        said.append("All votes say the same, so how sure the ratings are is not known.")
     asked = m.options.sharing
     if raters == 1 and asked == "two-way":
         said.append("One rater: the intervals know of cases only, not of how people differ.")

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 LEFT, RIGHT, TIE, BOTH_BAD = range(4)
 """Codes of the answers, in the order of `types.ANSWERS`."""
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 NAMED = 5
 """Rows an error message lists."""
 

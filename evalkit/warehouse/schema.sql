@@ -74,7 +74,7 @@ CREATE TABLE judge_anchor_rows (
 CREATE TABLE studies (
     study VARCHAR PRIMARY KEY, created TIMESTAMP, title VARCHAR, run VARCHAR, systems VARCHAR[],
     criteria VARCHAR[], questions VARCHAR[], comparisons BIGINT, simulated BOOLEAN, selection VARCHAR,
-    imported BOOLEAN
+    imported BOOLEAN, sampling VARCHAR
 );
 CREATE TABLE ballot_rows (
     study VARCHAR, ballot VARCHAR, comparison VARCHAR, suite VARCHAR, "case" VARCHAR, rater VARCHAR,

@@ -168,6 +168,23 @@ def test_a_file_is_ranked_where_it_lies(evalkit: Evalkit, workspace: Path) -> No
     assert alone["ratings"] == board["ratings"]
 
 
+def test_a_file_of_two_questions_is_two_boards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{**row, "criterion": ("appeal", "alignment")[v % 2]} for v, row in enumerate(drawn(400))]
+    rows = [{**row, "ballot": f"x{v}"} for v, row in enumerate(rows)]
+    write(tmp_path / "two.csv", rows)
+    assert call_in(tmp_path, "votes", "import", "two.csv", "--study", "two") == 0
+    assert call_in(tmp_path, "votes", "export", "two", "-o", "two.parquet") == 0
+    capsys.readouterr()
+    assert call_in(tmp_path, "rank", "two.parquet", "--json") == 0
+    boards = json.loads(capsys.readouterr().out)
+    assert [(board["criterion"], board["votes"]) for board in boards] == [("alignment", 200), ("appeal", 200)]
+    assert call_in(tmp_path, "rank", "two.parquet", "--criterion", "appeal", "--json") == 0
+    (alone,) = json.loads(capsys.readouterr().out)
+    assert alone["ratings"] == boards[1]["ratings"]
+    assert call_in(tmp_path, "rank", "two.parquet", "--criterion", "taste") == 2
+    assert "unknown criterion 'taste'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
@@ -181,6 +198,8 @@ def test_a_file_is_ranked_where_it_lies(evalkit: Evalkit, workspace: Path) -> No
         (["--model", "davidson", "--intervals", "bootstrap"], "no bootstrap", "two-way"),
         (["--raters", "--assisted"], "different tables", "one of them"),
         (["--shrink"], "nothing to shrink", "--by"),
+        (["votes.csv"], "has to be brought in first", "evalkit votes import votes.csv"),
+        (["--by", "language", "--model", "davidson"], "slices are not rated by davidson", "--model"),
         (["votes.parquet"], "cannot be read as votes", "votes import"),
         (["votes.parquet", "--raters"], "only the board itself", "votes import"),
     ],
@@ -214,7 +233,7 @@ def test_votes_that_say_little(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(
     ("answers", "caveat"),
-    [(["left"] * 12, "No common scale"), (["tie"] * 12, "Tied for first"), (["both_bad"] * 12, "both bad")],
+    [(["left"] * 12, "No common scale"), (["tie"] * 12, "All votes say the same"), (["both_bad"] * 12, "100 % both bad")],
 )
 def test_boards_that_are_no_boards(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], answers: list[str], caveat: str

@@ -154,6 +154,35 @@ def test_slices_say_whether_they_differ() -> None:
     assert report.shrunk is not None
 
 
+def test_chances_are_looked_at_where_a_goal_steered_the_study() -> None:
+    levels = {}
+    for sampling in ("balanced", "top-1"):
+        sample = panel()
+        sample.db.execute("UPDATE studies SET sampling = ?", [sampling])
+        sample.db.execute("UPDATE ballot_rows SET pair_propensity = 0.5")
+        ranking = rank(sample.db, questions_of(sample.db, ["s"])[0])
+        levels[sampling] = ranking.panel["logged chances"].level
+        known = ~np.isnan(box(sample).propensity)
+        assert known.all() == (sampling != "balanced")
+    assert levels == {"balanced": None, "top-1": "fine"}
+
+
+def test_columns_of_a_file_count_as_they_do_in_a_study(tmp_path: Path) -> None:
+    path = tmp_path / "full.parquet"
+    with duckdb.connect() as db:
+        db.execute(
+            f"""COPY (SELECT 's' || (i % 2) AS left_system, 's' || ((i + 1) % 2) AS right_system,
+            'left' AS answer, 'r' || (i % 3) AS rater, 'c' || (i % 4) AS "case", 'k' || (i % 2) AS cluster,
+            'suite' AS suite, i = 0 AS withdrawn, 1.0 + (i % 2) AS weight, 'appeal' AS criterion
+            FROM range(20) t(i)) TO '{path}' (FORMAT parquet)"""
+        )
+        found = box_of_file(db, path)
+        assert (found.votes.n, found.cases) == (19, ("suite/k0", "suite/k1"))
+        assert found.votes.weight is not None
+        assert tensor_of_file(db, path).total == tensor_of(found.votes).total == 29.0
+        assert box_of_file(db, path, "alignment").votes.n == 0
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "votes.parquet"

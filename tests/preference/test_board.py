@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from evalkit.errors import EvalkitError
 from evalkit.preference import PreferenceBoard, RatingOptions, Votes, rate, votes_from_rows
 
 FAST = RatingOptions(draws=2000)
@@ -86,7 +87,7 @@ def test_separation_gives_a_caveat_and_no_infinite_rating() -> None:
     rows = [("a", "b", "left", f"c{i}", f"r{i % 3}") for i in range(9)]
     board = rate(votes_from_rows(rows))
     assert all(line.rating.value is None for line in board.ratings)
-    assert "{a}; {b}" in board.caveats[0]
+    assert "Never beaten by any other: {a}. Never beat any other: {b}." in board.caveats[0]
     assert board.lead is None
     winner = board.ratings[0]
     assert (winner.system, winner.win_rate.value) == ("a", 1.0)
@@ -144,3 +145,30 @@ def _endless(rng: np.random.Generator) -> dict[str, float]:
     votes = draw(rng, 4000, 4000, 1_000_000, taste=0.6, luck=0.8)
     board = rate(votes, FAST)
     return {line.system: line.rating.value for line in board.ratings}
+
+
+def test_votes_that_all_say_the_same_give_no_interval_of_no_length() -> None:
+    rows = [("a", "b", "tie", f"c{i % 40}", f"r{i % 25}") for i in range(80)]
+    board = rate(votes_from_rows(rows))
+    assert [line.rating.value for line in board.ratings] == [1000.0, 1000.0]
+    assert {line.rating.note for line in board.ratings} == {"all votes say the same: no interval"}
+    assert board.ratings[0].standing is None
+    assert board.lead is not None
+    assert board.lead.difference.low is None
+    assert board.ratings[0].win_rate.low < 0.5 < board.ratings[0].win_rate.high
+
+
+def test_never_both_bad_may_still_happen_but_not_always() -> None:
+    votes = draw(np.random.default_rng(6), 30, 30, 900)
+    for line in rate(votes, FAST).ratings:
+        assert (line.both_bad.value, line.both_bad.low) == (0.0, 0.0)
+        assert 0.05 < line.both_bad.high < 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("model", "elo"), ("opponents", "all"), ("intervals", "wide"), ("level", 95), ("top", 0)],
+)
+def test_options_that_cannot_be_are_refused_at_once(name: str, value: object) -> None:
+    with pytest.raises(EvalkitError):
+        RatingOptions(**{name: value})

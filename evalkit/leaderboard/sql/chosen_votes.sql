@@ -11,7 +11,8 @@ SELECT left_system, right_system, answer, rater, weight, propensity, slice,
     CASE WHEN coalesce(nullif(cluster, ''), "case") IS NOT NULL
          THEN coalesce(suite, '') || '/' || coalesce(nullif(cluster, ''), "case") END AS prompt
 FROM (
-    SELECT v.*, unnest(CASE $by
+    -- Where pairs were shown evenly, chances only tell how far the round had come.
+    SELECT v.* REPLACE (CASE WHEN s.sampling <> 'balanced' THEN v.pair_propensity END AS propensity), unnest(CASE $by
         WHEN '' THEN ['']
         WHEN 'tag' THEN coalesce(c.tags, string_split(v.extra['tags'], ','))
         WHEN 'category' THEN [v.category] WHEN 'suite' THEN [v.suite] WHEN 'case' THEN [v."case"]

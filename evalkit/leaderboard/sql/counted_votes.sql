@@ -1,3 +1,3 @@
-SELECT left_system, right_system, answer, count(*) AS votes
+SELECT left_system, right_system, answer, sum(coalesce(weight, 1)) AS votes
 FROM chosen_votes
 GROUP BY ALL

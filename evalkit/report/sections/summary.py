@@ -79,7 +79,7 @@ def _verdicts(context: Context, study: StudyInfo) -> list[dict[str, Any]]:
             "board": board,
         }
         for criterion, board in boards.items()
-        if board.n_votes
+        if board.n_votes or board.n_rankings
     ]
 
 

@@ -47,7 +47,7 @@ def build(context: Context, options: Mapping[str, Any]) -> Section | None:
 
 def _study(context: Context, study: StudyInfo) -> dict[str, Any]:
     rankings = {criterion: context.ranking(study.study, criterion) for criterion in study.questions}
-    voted = {name: ranking for name, ranking in rankings.items() if ranking.board.n_votes}
+    voted = {name: r for name, r in rankings.items() if r.board.n_votes or r.board.n_rankings}
     boards = {name: ranking.board for name, ranking in voted.items()}
     first = next(iter(boards.values()), None)
     order = [line.system for line in first.ratings] if first else []
