@@ -109,12 +109,14 @@ class _Look:
 def _rank_studies(
     workspace: Workspace, name: str | None, criteria: list[str] | None, options: RatingOptions, look: _Look
 ) -> None:
-    from evalkit.leaderboard import questions_of, studies_named
+    from evalkit.leaderboard import check_category, questions_of, studies_named
     from evalkit.warehouse import connect
 
     records = []
     with closing(connect(workspace)) as db:
-        for asked in questions_of(db, studies_named(db, name), criteria):
+        studies = studies_named(db, name)
+        check_category(db, studies, look.category)
+        for asked in questions_of(db, studies, criteria):
             record, show = _found(db, asked, options, look)
             if look.as_json:
                 records.append(record())

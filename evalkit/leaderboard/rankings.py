@@ -112,6 +112,13 @@ def questions_of(
     )
 
 
+def check_category(db: DuckDBPyConnection, studies: Sequence[str], category: str | None) -> None:
+    """Raises `UnknownName` for a category in which these studies have no votes."""
+    known = [str(name) for (name,) in rows(db, "voted_categories", studies=list(studies))]
+    if category is not None and category not in known:
+        raise UnknownName("category with votes", category, known)
+
+
 def rank(
     db: DuckDBPyConnection,
     asked: Asked,

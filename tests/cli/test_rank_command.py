@@ -190,6 +190,7 @@ def test_a_file_of_two_questions_is_two_boards(tmp_path: Path, capsys: pytest.Ca
     [
         (["nowhere"], "unknown study or run 'nowhere'", "arena"),
         (["--criterion", "taste"], "unknown criterion 'taste'", "appeal"),
+        (["--category", "food"], "unknown category with votes 'food'", "no category with votes"),
         (["--by", "langauge"], "unknown column to slice by 'langauge'", "language"),
         (["--model", "elo"], "unknown model 'elo'", "bradley-terry"),
         (["--opponents", "all"], "way to weight opponents", "as-sampled"),
@@ -233,7 +234,11 @@ def test_votes_that_say_little(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(
     ("answers", "caveat"),
-    [(["left"] * 12, "No common scale"), (["tie"] * 12, "All votes say the same"), (["both_bad"] * 12, "100 % both bad")],
+    [
+        (["left"] * 12, "No common scale"),
+        (["tie"] * 12, "All votes say the same"),
+        (["both_bad"] * 12, "100 % both bad"),
+    ],
 )
 def test_boards_that_are_no_boards(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], answers: list[str], caveat: str
