@@ -28,11 +28,11 @@ from scipy.special import expit
 from scipy.stats import norm, t
 
 from evalkit.preference import Votes
-from evalkit.preference.bradley_terry import fit
 from evalkit.preference.clustering import Pull, count_clusters, meats
 from evalkit.preference.covariance import SHARINGS, pieces_of
-from evalkit.preference.fitted import ELO_PER_LOGIT
 from evalkit.preference.measured import fit_of
+from evalkit.preference.models.bradley_terry import fit
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.tensor import tensor_of
 from evalkit.stats import cluster_bootstrap_mean
 from evalkit.stats.bootstrap import UNBOUNDED, Bounds

@@ -23,13 +23,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from scipy.special import expit
 
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import goodness
-from evalkit.preference.diagnostics import can_you_trust_this
-from evalkit.preference.fitted import ELO_PER_LOGIT
-from evalkit.preference.flips import votes_to_add, votes_to_drop
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.personal import heterogeneity, personal_boards
 from evalkit.preference.tensor import Tensor, tensor_of
+from evalkit.preference.trust import goodness
+from evalkit.preference.trust.diagnostics import can_you_trust_this
+from evalkit.preference.trust.flips import votes_to_add, votes_to_drop
 from evalkit.preference.votes import LEFT, RIGHT, TIE, Floats, Votes
 
 BEST_OF = 5

@@ -19,8 +19,8 @@ from itertools import combinations
 
 import numpy as np
 
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference.fitted import ELO_PER_LOGIT
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.pairing import All, Goal, Place, Top, arena_probabilities, pair_probabilities
 from evalkit.preference.ranks import RankOptions, rank_ranges
 from evalkit.preference.votes import Floats, Ints

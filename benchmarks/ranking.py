@@ -315,8 +315,8 @@ def fits() -> None:
     import pandas as pd
 
     from evalkit.preference import RatingOptions, Votes
-    from evalkit.preference.fitted import ELO_PER_LOGIT
     from evalkit.preference.measured import fit_of
+    from evalkit.preference.models.fitted import ELO_PER_LOGIT
     from evalkit.preference.tensor import tensor_of
 
     columns = draw(100_000)

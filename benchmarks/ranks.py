@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from evalkit.preference import bradley_terry as bt
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.ranks import RankOptions, overlap_ranges, quick_ranges, rank_ranges
 from evalkit.preference.votes import Floats, Ints
 

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference.anomalies import anomalies
-from evalkit.preference.consistency import side_bias
-from evalkit.preference.fitted import ELO_PER_LOGIT
-from evalkit.preference.meetings import meetings_of
-from evalkit.preference.reliability import UNCLEAR, reliability
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
+from evalkit.preference.raters.anomalies import anomalies
+from evalkit.preference.raters.consistency import side_bias
+from evalkit.preference.raters.meetings import meetings_of
+from evalkit.preference.raters.reliability import UNCLEAR, reliability
 from evalkit.preference.tensor import tensor_of
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE, Votes
 from evalkit.stats.agreement import gwet_ac1, krippendorff_alpha, ratings_of_table

@@ -19,9 +19,9 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from evalkit.preference import Votes
-from evalkit.preference import bradley_terry as bt
 from evalkit.preference.clustering import Pull, count_clusters, meats
 from evalkit.preference.covariance import Covariance, pieces_of
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.stopping import PairVerdict, StopRule, board_verdicts
 from evalkit.preference.tensor import tensor_of
 from evalkit.stats.power import decisive_votes

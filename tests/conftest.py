@@ -15,6 +15,7 @@ from evalkit.store import Workspace
 # Matrices are small here: with several test processes, numpy's own threads only get in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+
 class ReachedOut(AssertionError):
     """A test tried to connect beyond loopback."""
 

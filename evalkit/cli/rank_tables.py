@@ -17,8 +17,8 @@ from evalkit.errors import UsageError
 if TYPE_CHECKING:
     from evalkit.leaderboard import Asked, AssistedBoard, Ranking, RaterReport, SliceReport
     from evalkit.preference import PreferenceBoard, Standing
-    from evalkit.preference.diagnostics import Panel
     from evalkit.preference.slices import Slices
+    from evalkit.preference.trust.diagnostics import Panel
 
 MANY = 8
 """Slices shown in one table; more come below it."""

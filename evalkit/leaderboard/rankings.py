@@ -18,12 +18,12 @@ from evalkit.leaderboard.query import rows
 from evalkit.leaderboard.raters import RaterReport, rater_report
 from evalkit.leaderboard.votes import board_of_box, caveats, slices_of_box
 from evalkit.preference import PreferenceBoard, RatingOptions
-from evalkit.preference.diagnostics import Panel, can_you_trust_this
-from evalkit.preference.goodness import design_effects, vote_variance
 from evalkit.preference.joint import Together
 from evalkit.preference.personal import Heterogeneity, PersonalBoards, heterogeneity, personal_boards
 from evalkit.preference.slices import Slices
 from evalkit.preference.tensor import tensor_of
+from evalkit.preference.trust.diagnostics import Panel, can_you_trust_this
+from evalkit.preference.trust.goodness import design_effects, vote_variance
 from evalkit.preference.votes import Floats
 
 if TYPE_CHECKING:

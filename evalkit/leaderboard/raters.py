@@ -13,9 +13,9 @@ import numpy as np
 from evalkit.leaderboard.ballot_box import Box
 from evalkit.leaderboard.votes import board_of_box
 from evalkit.preference import PreferenceBoard, RatingOptions
-from evalkit.preference.anomalies import Anomalies, anomalies
-from evalkit.preference.consistency import Repeats, answers_by_unit, self_consistency, side_bias
-from evalkit.preference.reliability import Reliability, reliability
+from evalkit.preference.raters.anomalies import Anomalies, anomalies
+from evalkit.preference.raters.consistency import Repeats, answers_by_unit, self_consistency, side_bias
+from evalkit.preference.raters.reliability import Reliability, reliability
 from evalkit.stats.agreement import fleiss_kappa, gwet_ac1, krippendorff_alpha
 from evalkit.types import Estimate
 

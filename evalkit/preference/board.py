@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from evalkit.errors import UnknownName, UsageError
 from evalkit.preference.covariance import Sharing
 from evalkit.preference.limits import Limits
-from evalkit.preference.models import JOINT, model_named
+from evalkit.preference.models.registry import JOINT, model_named
 from evalkit.preference.stopping import PairVerdict
 from evalkit.types import Estimate
 
@@ -38,7 +38,7 @@ ESTIMANDS: dict[str, str] = {
 class RatingOptions:
     """How votes become a board.
 
-    `model` names one of `models.MODELS`; `draws` are for rank ranges and chances; `top` is the k of the
+    `model` names one of `registry.MODELS`; `draws` are for rank ranges and chances; `top` is the k of the
     chance of being among the best k. Raises `UsageError` and `UnknownName` for what cannot be.
     """
 

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags, vstack
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import plackett_luce
 from evalkit.preference.board import RatingOptions
 from evalkit.preference.clustering import Clusters, Meat, Pull, count_clusters
 from evalkit.preference.covariance import Pieces, pieces_of
-from evalkit.preference.fitted import Fitted
-from evalkit.preference.models import JOINT
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import plackett_luce
+from evalkit.preference.models.fitted import Fitted
+from evalkit.preference.models.registry import JOINT
 from evalkit.preference.rankings import Rankings
 from evalkit.preference.tensor import Tensor, tensor_of
 from evalkit.preference.votes import LEFT, RIGHT, TIE, Floats, Integers, Votes

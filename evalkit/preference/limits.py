@@ -12,7 +12,7 @@ import numpy as np
 
 from evalkit.preference.clustering import Clusters
 from evalkit.preference.covariance import Pieces
-from evalkit.preference.fitted import ELO_PER_LOGIT
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.planning import Components, Part, Pilot, Size, components_of
 from evalkit.preference.votes import Floats
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.errors import UsageError
-from evalkit.preference import bradley_terry as bt
 from evalkit.preference.board import PreferenceBoard, RatingOptions
 from evalkit.preference.clustering import Clusters, PackedVotes, Sums, gather, kish
 from evalkit.preference.measured import Measured, behind, fit_of, known_of, pulls_of
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.rating import board_of
 from evalkit.preference.tensor import tensor_of
 from evalkit.preference.votes import Floats, Ints, Votes

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.preference import bradley_terry as bt
 from evalkit.preference.board import RatingOptions
 from evalkit.preference.clustering import Clusters, Meat, Pull, count_clusters, meats
 from evalkit.preference.covariance import Covariance, Pieces, pieces_of
-from evalkit.preference.fitted import Fitted
 from evalkit.preference.joint import Ranked, Together, WithRankings, meat_of, vote_scores
-from evalkit.preference.models import JOINT, model_named
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models.fitted import Fitted
+from evalkit.preference.models.registry import JOINT, model_named
 from evalkit.preference.resampling import bootstrap_pieces
 from evalkit.preference.shares import both_bad_pull, win_rate_pull
 from evalkit.preference.tensor import Tensor, tensor_of

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import ndtr
 
 from evalkit.errors import UsageError
-from evalkit.preference import bradley_terry as bt
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.votes import Floats
 
 UNIFORM = 0.2

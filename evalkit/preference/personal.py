@@ -16,9 +16,9 @@ from scipy.special import expit
 from scipy.stats import chi2, norm
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference.fitted import ELO_PER_LOGIT
-from evalkit.preference.goodness import inverse_laplacian
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
+from evalkit.preference.trust.goodness import inverse_laplacian
 from evalkit.preference.votes import Floats, Ints
 
 SHOWN_FROM = 30

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import norm
 
 from evalkit.errors import UsageError
-from evalkit.preference.fitted import ELO_PER_LOGIT
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.votes import Floats
 
 Part = Literal["votes", "raters", "prompts"]

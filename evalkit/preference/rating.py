@@ -10,16 +10,16 @@ from dataclasses import replace
 import numpy as np
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
 from evalkit.preference.board import Lead, Pair, PreferenceBoard, RatingOptions, Standing, SystemRating
 from evalkit.preference.covariance import FEW, Covariance
-from evalkit.preference.fitted import ELO_PER_LOGIT
 from evalkit.preference.joint import (
     Ranked,
     compacted,
 )
 from evalkit.preference.limits import Limits, limits_of
 from evalkit.preference.measured import DEFAULT, Measured, measure, measure_jointly
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.quasi import quasi_errors
 from evalkit.preference.ranks import (
     RankOptions,

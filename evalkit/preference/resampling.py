@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from evalkit.preference import bradley_terry as bt
 from evalkit.preference.clustering import Clusters
 from evalkit.preference.covariance import Pieces
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.tensor import Tensor, tensor_of
 from evalkit.preference.votes import Floats, Integers, Votes
 from evalkit.stats.bootstrap import Resampling

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evalkit.preference import bradley_terry as bt
 from evalkit.preference.board import RatingOptions
 from evalkit.preference.clustering import Pull, count_clusters, meats
 from evalkit.preference.covariance import Covariance, pieces_of
-from evalkit.preference.fitted import ELO_PER_LOGIT
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.tensor import Tensor, win_rates
 from evalkit.preference.votes import Floats, Integers, Ints, Votes
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from evalkit.errors import UsageError
-from evalkit.preference.fitted import ELO_PER_LOGIT
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.votes import LEFT, RIGHT, Floats, Ints, Votes
 from evalkit.stats.sequential import (
     EProcess,

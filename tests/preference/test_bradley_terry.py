@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from evalkit.errors import UnknownName
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import models
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import registry as models
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE
 

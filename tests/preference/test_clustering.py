@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from evalkit.errors import InvalidInput
 from evalkit.preference import Votes, clustering
-from evalkit.preference import bradley_terry as bt
 from evalkit.preference.clustering import Clusters, Meat, PackedVotes, Pull, count_clusters, meats
 from evalkit.preference.covariance import SHARINGS, Covariance, pieces_of
 from evalkit.preference.measured import measure
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.shares import both_bad_pull, win_rate_pull
 from evalkit.preference.tensor import tensor_of, win_rates
 from evalkit.preference.votes import Floats

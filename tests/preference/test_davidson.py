@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import davidson
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import davidson
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE
 

@@ -16,10 +16,10 @@ from scipy.special import expit
 from scipy.stats import binom, chi2
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import balance, goodness
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference.diagnostics import can_you_trust_this
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.tensor import Tensor, tensor_of
+from evalkit.preference.trust import balance, goodness
+from evalkit.preference.trust.diagnostics import can_you_trust_this
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE, Votes, votes_from_rows
 
 ARENA = (

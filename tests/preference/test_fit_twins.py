@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import davidson, rao_kupper, sides
-from evalkit.preference import plackett_luce as pl
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import davidson, rao_kupper, sides
+from evalkit.preference.models import plackett_luce as pl
 from evalkit.preference.rankings import rankings_from_lists
 from evalkit.preference.tensor import Tensor, tensor_of
 from evalkit.preference.votes import Votes, votes_from_rows

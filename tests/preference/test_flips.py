@@ -12,10 +12,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import InvalidInput, UnknownName
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import flips
-from evalkit.preference.flips import Flip, votes_to_add, votes_to_drop
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.tensor import Tensor
+from evalkit.preference.trust import flips
+from evalkit.preference.trust.flips import Flip, votes_to_add, votes_to_drop
 from evalkit.preference.votes import LEFT, RIGHT, TIE
 
 ARENA = (

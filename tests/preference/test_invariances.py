@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import davidson, rao_kupper, sides, votes_from_rows
-from evalkit.preference import plackett_luce as pl
-from evalkit.preference.fitted import Fitted
+from evalkit.preference import votes_from_rows
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import davidson, rao_kupper, sides
+from evalkit.preference.models import plackett_luce as pl
+from evalkit.preference.models.fitted import Fitted
 from evalkit.preference.rankings import Rankings, rankings_from_lists
 from evalkit.preference.tensor import Tensor, tensor_of
 from evalkit.preference.votes import LEFT, RIGHT, Votes

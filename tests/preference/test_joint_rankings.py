@@ -10,12 +10,12 @@ import pytest
 
 from evalkit.errors import InvalidInput, UsageError
 from evalkit.preference import PreferenceBoard, RatingOptions, Votes, rate
-from evalkit.preference import plackett_luce as pl
 from evalkit.preference.clustering import Meat, Pull, count_clusters, meats
 from evalkit.preference.covariance import pieces_of
-from evalkit.preference.fitted import ELO_PER_LOGIT
 from evalkit.preference.joint import Ranked, Together, meat_of, vote_scores
 from evalkit.preference.measured import measure_jointly
+from evalkit.preference.models import plackett_luce as pl
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.rankings import Rankings, rankings_from_lists
 from evalkit.preference.tensor import tensor_of
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE

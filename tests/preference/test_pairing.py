@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import UsageError
-from evalkit.preference import bradley_terry as bt
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.pairing import (
     PRIOR,
     All,

@@ -12,11 +12,12 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import goodness, personal
-from evalkit.preference.fitted import ELO_PER_LOGIT
+from evalkit.preference import personal
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.personal import SHOWN_FROM, PersonalBoards, heterogeneity, personal_boards
 from evalkit.preference.tensor import Tensor
+from evalkit.preference.trust import goodness
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import davidson
-from evalkit.preference import plackett_luce as pl
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import davidson
+from evalkit.preference.models import plackett_luce as pl
 from evalkit.preference.rankings import Rankings, rankings_from_lists
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE

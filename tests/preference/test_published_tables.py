@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import davidson, rao_kupper, sides, votes_from_rows
-from evalkit.preference import plackett_luce as pl
-from evalkit.preference.fitted import ELO_PER_LOGIT, Fitted
-from evalkit.preference.models import loss_per_vote
+from evalkit.preference import votes_from_rows
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import davidson, rao_kupper, sides
+from evalkit.preference.models import plackett_luce as pl
+from evalkit.preference.models.fitted import ELO_PER_LOGIT, Fitted
+from evalkit.preference.models.registry import loss_per_vote
 from evalkit.preference.rankings import rankings_from_lists
 from evalkit.preference.tensor import Tensor, tensor_of
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE

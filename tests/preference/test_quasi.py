@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime, minimize
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import davidson
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import davidson
 from evalkit.preference.quasi import gradient, objective, quasi_errors
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import LEFT, RIGHT, TIE

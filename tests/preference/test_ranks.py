@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal, norm
 from scipy.stats import t as student
 
 from evalkit.errors import InvalidInput, UsageError
-from evalkit.preference import bradley_terry as bt
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.ranks import (
     KINDS,
     Kind,

@@ -7,8 +7,8 @@ import pytest
 from scipy.special import expit
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import rao_kupper
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import rao_kupper
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE
 

@@ -11,12 +11,12 @@ from scipy.optimize import minimize
 from scipy.special import betaln, expit, logsumexp
 
 from evalkit.errors import UsageError
-from evalkit.preference import anomalies as module
-from evalkit.preference import meetings as meetings_module
-from evalkit.preference.anomalies import KINDS, TASTE, WIDE, anomalies
-from evalkit.preference.meetings import meetings_of
-from evalkit.preference.reliability import SLIPS, reliability
-from evalkit.preference.tastes import conditional
+from evalkit.preference.raters import anomalies as module
+from evalkit.preference.raters import meetings as meetings_module
+from evalkit.preference.raters.anomalies import KINDS, TASTE, WIDE, anomalies
+from evalkit.preference.raters.meetings import meetings_of
+from evalkit.preference.raters.reliability import SLIPS, reliability
+from evalkit.preference.raters.tastes import conditional
 from evalkit.preference.votes import LEFT, RIGHT, TIE, Floats, Ints, Votes
 
 HONEST = -1

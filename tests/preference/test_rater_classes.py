@@ -10,13 +10,13 @@ from scipy.optimize import minimize
 from scipy.special import betaln
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import meetings as meetings_module
-from evalkit.preference import reliability as module
-from evalkit.preference.fitted import ELO_PER_LOGIT
-from evalkit.preference.meetings import Meetings, meetings_of, receipts
-from evalkit.preference.reliability import BELIEF, CLASSES, SLIPS, reliability
-from evalkit.preference.tastes import Prior, conditional, derivatives, integrated, log_likelihood
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
+from evalkit.preference.raters import meetings as meetings_module
+from evalkit.preference.raters import reliability as module
+from evalkit.preference.raters.meetings import Meetings, meetings_of, receipts
+from evalkit.preference.raters.reliability import BELIEF, CLASSES, SLIPS, reliability
+from evalkit.preference.raters.tastes import Prior, conditional, derivatives, integrated, log_likelihood
 from evalkit.preference.tensor import tensor_of
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE, Floats, Ints, Votes
 

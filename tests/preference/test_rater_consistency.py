@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import InvalidInput, UsageError
-from evalkit.preference.consistency import answers_by_unit, self_consistency, side_bias
+from evalkit.preference.raters.consistency import answers_by_unit, self_consistency, side_bias
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE, Ints, Votes
 from evalkit.stats.agreement import fleiss_kappa
 

@@ -8,10 +8,10 @@ from scipy.special import expit
 
 from evalkit.preference import Votes
 from evalkit.preference.board import RatingOptions
-from evalkit.preference.bradley_terry import fit
 from evalkit.preference.clustering import count_clusters, meats
 from evalkit.preference.covariance import SHARINGS
 from evalkit.preference.measured import fit_of, known_of, pulls_of
+from evalkit.preference.models.bradley_terry import fit
 from evalkit.preference.ranks import RankOptions, rank_ranges
 from evalkit.preference.tensor import tensor_of
 

@@ -7,8 +7,8 @@ import pytest
 from scipy.special import expit
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import sides
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import sides
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import LEFT, RIGHT, TIE
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evalkit.errors import UsageError
-from evalkit.preference.fitted import ELO_PER_LOGIT
+from evalkit.preference.models.fitted import ELO_PER_LOGIT
 from evalkit.preference.stopping import StopRule, board_verdicts, pair_evidence
 from evalkit.preference.votes import Votes, votes_from_rows
 from evalkit.stats.sequential import asymptotic_reach, block_process, closed_blocks, tuned_to, vote_process

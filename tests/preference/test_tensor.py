@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalkit.errors import InvalidInput
 from evalkit.preference import Votes
-from evalkit.preference import bradley_terry as bt
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.tensor import Tensor, tensor_of, win_rates
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE
 

@@ -10,8 +10,8 @@ import numpy as np
 from evalkit.leaderboard import AssistedBoard, Ranking, RaterReport, SliceReport
 from evalkit.leaderboard.rank_records import assisted_record, ranking_record, raters_record, slices_record
 from evalkit.preference import PreferenceBoard
-from evalkit.preference.diagnostics import OPTIONAL, Panel
 from evalkit.preference.slices import Slices
+from evalkit.preference.trust.diagnostics import OPTIONAL, Panel
 from evalkit.report import charts
 from evalkit.report.context import Context, StudyInfo
 from evalkit.report.decided import comparison_bars, decided, tied_for_first

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalkit.errors import InvalidInput
-from evalkit.preference.fitted import Fitted
-from evalkit.preference.newton import Peak, Surface, maximum, pseudo_inverse
+from evalkit.preference.models.fitted import Fitted
+from evalkit.preference.models.newton import Peak, Surface, maximum, pseudo_inverse
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import Floats
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from evalkit.errors import UnknownName
-from evalkit.preference import bradley_terry, davidson, rao_kupper
-from evalkit.preference.fitted import Fitted
+from evalkit.preference.models import bradley_terry, davidson, rao_kupper
+from evalkit.preference.models.fitted import Fitted
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import Floats
 

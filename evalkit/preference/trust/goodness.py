@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import betainc, expit, gammaln, xlogy
 from scipy.stats import chi2, f
 
-from evalkit.preference import bradley_terry as bt
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import LEFT, RIGHT, Floats, Integers, Ints, Votes
 

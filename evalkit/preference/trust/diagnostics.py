@@ -15,10 +15,10 @@ import numpy as np
 from scipy.special import expit
 
 from evalkit.errors import EvalkitError, InvalidInput
-from evalkit.preference import balance, goodness
-from evalkit.preference.flips import Flip, votes_to_add, votes_to_drop
-from evalkit.preference.goodness import DesignEffects, GoodnessOfFit
 from evalkit.preference.tensor import Tensor
+from evalkit.preference.trust import balance, goodness
+from evalkit.preference.trust.flips import Flip, votes_to_add, votes_to_drop
+from evalkit.preference.trust.goodness import DesignEffects, GoodnessOfFit
 from evalkit.preference.votes import Floats, Votes
 
 Level = Literal["fine", "look", "stop"]

@@ -24,9 +24,9 @@ import numpy as np
 from scipy.special import betaln, logsumexp
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference.meetings import Meetings, Receipts, known, meetings_of, receipts
-from evalkit.preference.tastes import Integrated, Prior, integrated
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.raters.meetings import Meetings, Receipts, known, meetings_of, receipts
+from evalkit.preference.raters.tastes import Integrated, Prior, integrated
 from evalkit.preference.votes import Floats, Votes
 
 CLASSES = ("honest", "random", "left", "right", "adversarial")

@@ -16,10 +16,10 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from evalkit.preference.fitted import ELO_PER_LOGIT, Fitted
-from evalkit.preference.newton import MAX_ITERATIONS as MAX_ITERATIONS
-from evalkit.preference.newton import MAX_STEP as MAX_STEP
-from evalkit.preference.newton import TOLERANCE, newton_step, pseudo_inverse
+from evalkit.preference.models.fitted import ELO_PER_LOGIT, Fitted
+from evalkit.preference.models.newton import MAX_ITERATIONS as MAX_ITERATIONS
+from evalkit.preference.models.newton import MAX_STEP as MAX_STEP
+from evalkit.preference.models.newton import TOLERANCE, newton_step, pseudo_inverse
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import LEFT, RIGHT, Floats, Ints
 

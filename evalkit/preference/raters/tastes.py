@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.preference.meetings import Meetings, summed
+from evalkit.preference.raters.meetings import Meetings, summed
 from evalkit.preference.votes import Floats
 
 MAX_STEP = 2.0

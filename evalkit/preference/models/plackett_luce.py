@@ -22,9 +22,9 @@ from scipy.sparse import csr_matrix
 from scipy.special import logsumexp
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import davidson
-from evalkit.preference.fitted import Fitted
-from evalkit.preference.newton import Surface, maximum, pseudo_inverse
+from evalkit.preference.models import davidson
+from evalkit.preference.models.fitted import Fitted
+from evalkit.preference.models.newton import Surface, maximum, pseudo_inverse
 from evalkit.preference.rankings import Rankings
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import Floats, Ints

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.special import expit
 
 from evalkit.errors import InvalidInput
-from evalkit.preference.fitted import Fitted
-from evalkit.preference.newton import Surface, maximum, pseudo_inverse, well_conditioned
+from evalkit.preference.models.fitted import Fitted
+from evalkit.preference.models.newton import Surface, maximum, pseudo_inverse, well_conditioned
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import LEFT, RIGHT, Floats
 

@@ -16,7 +16,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit
 
 from evalkit.errors import InvalidInput, UnknownName
-from evalkit.preference import bradley_terry as bt
+from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.tensor import Tensor
 from evalkit.preference.votes import Floats, Ints
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit
 
-from evalkit.preference.fitted import Fitted
-from evalkit.preference.newton import Surface
+from evalkit.preference.models.fitted import Fitted
+from evalkit.preference.models.newton import Surface
+from evalkit.preference.models.ties import Fit, TieModel, fit_ties, ties_fitted
 from evalkit.preference.tensor import Tensor
-from evalkit.preference.ties import Fit, TieModel, fit_ties, ties_fitted
 from evalkit.preference.votes import LEFT, RIGHT, Floats
 
 

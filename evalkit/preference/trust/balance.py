@@ -15,8 +15,8 @@ from scipy.special import expit
 from scipy.stats import norm, t
 
 from evalkit.errors import InvalidInput
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference import sides
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.models import sides
 from evalkit.preference.tensor import Tensor, tensor_of
 from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE, Floats, Ints, Votes
 from evalkit.types import Estimate

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from evalkit.errors import UsageError
-from evalkit.preference import bradley_terry as bt
-from evalkit.preference.meetings import Meetings, Receipts, known, meetings_of, receipts
-from evalkit.preference.reliability import side_likelihood
-from evalkit.preference.tastes import Prior, conditional, integrated, log_likelihood
+from evalkit.preference.models import bradley_terry as bt
+from evalkit.preference.raters.meetings import Meetings, Receipts, known, meetings_of, receipts
+from evalkit.preference.raters.reliability import side_likelihood
+from evalkit.preference.raters.tastes import Prior, conditional, integrated, log_likelihood
 from evalkit.preference.votes import Floats, Ints, Votes
 from evalkit.stats.sequential import e_bh
 

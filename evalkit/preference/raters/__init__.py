@@ -1,0 +1,1 @@
+"""How far raters can be trusted: classes, evidence against single ones, repeats and sides."""
