@@ -126,4 +126,4 @@ def test_two_hundred_kills(tmp_path: Path) -> None:
     assert not any("SENTINEL" in str(seen.headers) for seen in fetched)
     sys.stdout.write(f"{dict(total)}\n")
     assert total["unknown"] >= KILLS / 10, "many crashes fell between sending and knowing"
-    assert total["ok"] >= total["unknown"], "and most did not"
+    assert total["ok"] >= KILLS, "and many did not"
