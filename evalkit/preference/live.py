@@ -54,7 +54,10 @@ class _Label:
 
 
 class LiveBoard:
-    """A board of `votes` (without weights, every system with a vote) that grows by single votes."""
+    """A board of `votes` (without weights, every system with a vote) that grows by single votes.
+
+    Its rank ranges are made without draws and may be a little wider; it has no quasi-standard errors.
+    """
 
     def __init__(self, votes: Votes, options: RatingOptions = RatingOptions()) -> None:
         if votes.weight is not None:
@@ -109,7 +112,7 @@ class LiveBoard:
         )
 
     def _one_scale(self) -> bool:
-        return len(bt.parts(self._tensor.wins, self._tensor.systems)) == 1
+        return bool(bt.one_scale(self._tensor.wins))
 
     def _all(self) -> Votes:
         """The votes measured last and those since."""

@@ -47,7 +47,7 @@ class Measured:
 
     `n` and `tensor` are of votes on pairs only. `fit` is None without a common scale; `raters` and `cases`
     (K) count those behind each system. `quick` boards take rank ranges without draws, which may be a little
-    wider.
+    wider, and have no quasi-standard errors.
     """
 
     n: int
@@ -80,7 +80,7 @@ class Measured:
 def measure(votes: Votes, options: RatingOptions = DEFAULT) -> Measured:
     """Count, fit, and find how well everything is known. Every system must have a vote."""
     tensor, clusters = tensor_of(votes), count_clusters(votes)
-    fit = fit_of(tensor, options) if votes.n and len(bt.parts(tensor.wins, tensor.systems)) == 1 else None
+    fit = fit_of(tensor, options) if votes.n and bt.one_scale(tensor.wins) else None
     known = Known()
     if votes.n:
         known = known_of(meats(votes, pulls_of(tensor, fit)), fit, clusters, options)

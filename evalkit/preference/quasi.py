@@ -90,7 +90,7 @@ def _stepped(q: Floats, variances: Floats) -> Floats:
     np.fill_diagonal(W, 0.0)
     H = 2.0 * (W + np.diag(W.sum(axis=1)))
     step = np.zeros_like(q)
-    step[free] = -np.linalg.lstsq(H[np.ix_(free, free)], slope[free])[0]
+    step[free] = -_solved(H[np.ix_(free, free)], slope[free])
     now, length = objective(q, variances), 1.0
     while length > SHORTEST:
         there = np.maximum(q + length * step, 0.0)
@@ -98,6 +98,13 @@ def _stepped(q: Floats, variances: Floats) -> Floats:
             return np.asarray(there)
         length /= 2.0
     return q
+
+
+def _solved(H: Floats, slope: Floats) -> Floats:
+    try:
+        return np.asarray(np.linalg.solve(H, slope))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.lstsq(H, slope)[0])
 
 
 def _residuals(q: Floats, variances: Floats) -> tuple[Floats, Floats]:

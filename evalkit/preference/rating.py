@@ -114,7 +114,7 @@ def _standings(m: Measured) -> list[Standing] | None:
     ranks = _ranks(m, theta, V)
     reach = m.known.rating.reach(m.options.level) * m.known.rating.error[: theta.size]
     overlap = overlap_ranges(theta - reach, theta + reach)
-    quasi = _quasi(V)
+    quasi = None if m.quick else _quasi(V)
     best, top = ranks.best, ranks.top(m.options.top)
     return [
         Standing(
@@ -220,9 +220,9 @@ def _best_first(line: SystemRating) -> tuple[float, float, str]:
 
 
 def _pairs(tensor: Tensor) -> tuple[Pair, ...]:
-    wins, met = tensor.wins, tensor.games
+    wins, met = tensor.wins.tolist(), tensor.games.tolist()
     return tuple(
-        Pair(a, b, round(met[i, j]), float(wins[i, j] / met[i, j]) if met[i, j] else None)
+        Pair(a, b, round(met[i][j]), wins[i][j] / met[i][j] if met[i][j] else None)
         for i, a in enumerate(tensor.systems)
         for j, b in enumerate(tensor.systems)
         if i < j

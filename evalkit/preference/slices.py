@@ -93,19 +93,10 @@ def fit_all(tensor: Tensor, options: RatingOptions = RatingOptions()) -> Floats:
         keep = np.flatnonzero(pattern)
         rows = np.flatnonzero(which.ravel() == number)
         part = wins[np.ix_(rows, keep, keep)]
-        scaled = _one_scale(part) if keep.size > 1 else np.zeros(rows.size, dtype=np.bool_)
+        scaled = bt.one_scale(part) if keep.size > 1 else np.zeros(rows.size, dtype=np.bool_)
         if scaled.any():
             theta[np.ix_(rows[scaled], keep)] = bt.fit(part[scaled]).theta
     return theta
-
-
-def _one_scale(wins: Floats) -> NDArray[np.bool_]:
-    """Whether each of (S, K, K) win matrices is strongly connected: who can be reached through wins."""
-    k = wins.shape[-1]
-    reached = ((wins > 0) | np.eye(k, dtype=np.bool_)).astype(np.float32)
-    for _ in range(max(k - 1, 1).bit_length()):
-        reached = (reached @ reached > 0).astype(np.float32)
-    return np.asarray(reached.min(axis=(-2, -1)) > 0)
 
 
 def _reach(votes: Votes, tensor: Tensor, i: int, theta: Floats, options: RatingOptions) -> Floats:

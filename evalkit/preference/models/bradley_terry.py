@@ -106,7 +106,7 @@ def fitted(
         right=-pull * w,
         others=np.zeros((0, 4, tensor.size, tensor.size)),
         log_likelihood=log_likelihood(found.theta, wins),
-        converged=bool(found.converged) and np.unique(_labels(wins, "strong")).size <= 1,
+        converged=bool(found.converged and one_scale(wins)),
     )
 
 
@@ -152,6 +152,18 @@ def information(theta: Floats, wins: Floats) -> Floats:
 def inverse_information(theta: Floats, wins: Floats) -> Floats:
     """Pseudo-inverse of `information`, (..., K, K)."""
     return pseudo_inverse(information(theta, wins), wins.shape[-1])
+
+
+def one_scale(wins: Floats) -> NDArray[np.bool_]:
+    """Whether abilities exist (...), of `wins` (..., K, K): every system reached from every other by wins.
+
+    The same question as whether `parts` is one, by powers of the matrix, for many at once.
+    """
+    k = wins.shape[-1]
+    reached = ((wins > 0) | np.eye(k, dtype=np.bool_)).astype(np.float32)
+    for _ in range(max(k - 1, 1).bit_length()):
+        reached = (reached @ reached > 0).astype(np.float32)
+    return np.asarray(reached.min(axis=(-2, -1), initial=1.0) > 0)
 
 
 def parts(wins: Floats, systems: Sequence[str]) -> tuple[tuple[str, ...], ...]:
