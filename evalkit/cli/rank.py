@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from evalkit.leaderboard import Asked
     from evalkit.preference import RatingOptions
+    from evalkit.preference.board import Intervals, Opponents
 
 app = make_app()
 
@@ -72,7 +73,10 @@ def rank(
     """Ratings of systems from votes, with intervals, rank ranges and what to trust."""
     from evalkit.preference import RatingOptions
 
-    options = RatingOptions(model, opponents, intervals, level, top, seed=seed)  # type: ignore[arg-type]
+    # What cannot be is refused by the options themselves, with what there is instead.
+    options = RatingOptions(
+        model, cast("Opponents", opponents), cast("Intervals", intervals), level, top, seed=seed
+    )
     look = _Look(model, category, by, shrink=shrink, raters=raters, assisted=assisted, as_json=as_json)
     if name is not None and name.endswith(".parquet"):
         _rank_file(Path(name), criterion, options, look)

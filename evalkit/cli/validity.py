@@ -12,10 +12,10 @@ from rich.table import Table
 
 from evalkit.cli.app import make_app
 from evalkit.cli.console import note, out, show_json, show_table
+from evalkit.cli.drawing import percent
 from evalkit.cli.options import JsonOption, WorkspaceOption
 from evalkit.errors import UnknownName
 from evalkit.store import Workspace
-from evalkit.types import Estimate
 
 if TYPE_CHECKING:
     from evalkit.leaderboard import Disagreement, ValidityBoard, ValidityRow
@@ -93,7 +93,9 @@ def _show_part(rows: Sequence[ValidityRow]) -> None:
     first = rows[0]
     mark = " (simulated)" if first.simulated else ""
     title = f"{first.category}, {first.criterion}{mark}: {first.n_votes} votes by {first.n_raters} raters"
-    out.print(f"\n[bold]{escape(title)}[/bold]; chance 50 %, ceiling {_share(first.ceiling)}", soft_wrap=True)
+    out.print(
+        f"\n[bold]{escape(title)}[/bold]; chance 50 %, ceiling {percent(first.ceiling)}", soft_wrap=True
+    )
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("metric", "output"):
         table.add_column(column, overflow="fold")
@@ -111,19 +113,13 @@ def _cells(row: ValidityRow) -> list[str]:
         row.metric,
         row.output,
         str(row.n_decided),
-        _share(row.accuracy),
+        percent(row.accuracy),
         _alone(row.tie_aware.value),
         _alone(row.tie_chance),
         ahead if row.p is None else f"{ahead} (p {row.p:.3f})",
         "-" if row.tau.value is None else f"{row.tau.value:.2f}",
         row.status + (f": {row.reason}" if row.reason else ""),
     ]
-
-
-def _share(estimate: Estimate) -> str:
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return _alone(estimate.value)
-    return f"{100 * estimate.value:.0f} % [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
 
 
 def _alone(value: float | None) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.errors import UnknownName, UsageError
+from evalkit.leaderboard.ballot_box import check_studies
 from evalkit.preference.clustering import Clusters
 from evalkit.preference.limits import pilot_of
 from evalkit.preference.measured import Measured, measure
@@ -191,9 +192,7 @@ def read_pilot(
 
 
 def _criterion(db: DuckDBPyConnection, study: str, criterion: str | None) -> str:
-    known = [str(name) for (name,) in db.execute("SELECT study FROM studies ORDER BY study").fetchall()]
-    if study not in known:
-        raise UnknownName("study", study, known)
+    check_studies(db, [study])
     query = """
         SELECT criterion FROM votes WHERE study = ? AND NOT withdrawn
         GROUP BY criterion ORDER BY count(*) DESC, criterion"""

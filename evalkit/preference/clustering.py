@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 
 from evalkit.errors import InvalidInput
 from evalkit.preference.votes import Floats, Integers, Ints, Votes
+from evalkit.stats.clusters import kish
 
 BLOCK = 1 << 16
 """Votes whose clusters are added up at once (their sums stay in the processor's cache)."""
@@ -82,11 +83,6 @@ def count_clusters(votes: Votes) -> Clusters:
     """Raters and cases behind the votes; weights count."""
     by_rater, by_case = (_sizes(labels, votes) for labels in (votes.rater, votes.case))
     return Clusters(by_rater.size, by_case.size, kish(by_rater), kish(by_case))
-
-
-def kish(sizes: Floats) -> float:
-    """How many clusters of equal size would be worth as much as these: (sum n)^2 / sum n^2."""
-    return float(sizes.sum() ** 2 / (sizes**2).sum()) if sizes.size else 0.0
 
 
 def meats(votes: Votes, pulls: Sequence[Pull]) -> list[Meat]:

@@ -104,10 +104,6 @@ class Covariance:
         V = self.V
         return float(np.sqrt(max(V[i, i] + V[j, j] - 2.0 * V[i, j], 0.0)))
 
-    def mapped(self, J: Floats) -> Covariance:
-        """The covariance of linear combinations `J` (M, P) of the numbers (the delta method)."""
-        return Covariance(np.asarray(J @ self.V @ J.T), self.freedom, self.sharing)
-
 
 def pieces_of(bread: Floats, meat: Meat, clusters: Clusters) -> Pieces:
     """All covariances of one set of numbers."""

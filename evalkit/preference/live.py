@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from evalkit.errors import UsageError
 from evalkit.preference.board import PreferenceBoard, RatingOptions
-from evalkit.preference.clustering import Clusters, PackedVotes, Sums, gather, kish
+from evalkit.preference.clustering import Clusters, PackedVotes, Sums, gather
 from evalkit.preference.measured import Measured, behind, fit_of, known_of, pulls_of
 from evalkit.preference.models import bradley_terry as bt
 from evalkit.preference.rating import board_of
 from evalkit.preference.tensor import tensor_of
 from evalkit.preference.votes import Floats, Ints, Votes
+from evalkit.stats.clusters import kish
 
 STALE = 1e-3
 """Share of new votes after which the whole board is measured again."""

@@ -9,10 +9,7 @@ import numpy as np
 
 from evalkit.preference.clustering import Pull
 from evalkit.preference.tensor import Tensor
-from evalkit.preference.votes import BOTH_BAD, Floats
-
-WORTH = np.array([1.0, 0.0, 0.5, 0.5])
-"""What each answer is worth to the system on the left, in the order LEFT, RIGHT, TIE, BOTH_BAD."""
+from evalkit.preference.votes import BOTH_BAD, WORTH, Floats
 
 
 def win_rate_pull(tensor: Tensor) -> Pull:
@@ -23,7 +20,7 @@ def win_rate_pull(tensor: Tensor) -> Pull:
     share = np.divide(wins, games, out=np.zeros_like(wins), where=met)
     worth = 1.0 / np.maximum(met.sum(axis=1), 1)
     per_vote = np.divide(worth[:, None], games, out=np.zeros_like(wins), where=met)
-    gained = WORTH[:, None, None] - share
+    gained = WORTH - share
     return Pull(gained * per_vote, -gained * per_vote.T, _nothing(tensor))
 
 

@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 LEFT, RIGHT, TIE, BOTH_BAD = range(4)
 """Codes of the answers, in the order of `types.ANSWERS`."""
+WORTH = np.array([1.0, 0.0, 0.5, 0.5])[:, None, None]
+"""What each answer is worth to the system on the left (4, 1, 1): half a win where nobody is chosen."""
 CHUNK = 1 << 18
 NAMED = 5
 """Rows an error message lists."""

@@ -50,13 +50,18 @@ class ClusterTotals:
     @property
     def effective_clusters(self) -> float:
         """Kish's effective number, (sum n)^2 / sum n^2: at most G, and G only for equal sizes."""
-        return float(self.counts.sum() ** 2 / (self.counts**2).sum())
+        return kish(self.counts)
 
     def jackknife_error(self) -> float:
         """Standard error of the mean by leaving out one cluster at a time (Tukey 1958). Needs G >= 2."""
         without = (self.sums.sum() - self.sums) / (self.counts.sum() - self.counts)
         share = (self.clusters - 1) / self.clusters
         return float(np.sqrt(share * ((without - self.mean) ** 2).sum()))
+
+
+def kish(sizes: Floats) -> float:
+    """How many clusters of equal size would be worth as much as these: (sum n)^2 / sum n^2 (Kish 1965)."""
+    return float(sizes.sum() ** 2 / (sizes**2).sum()) if sizes.size else 0.0
 
 
 def totals_of(values: ArrayLike, clusters: Sequence[Hashable] | NDArray[np.generic]) -> ClusterTotals:

@@ -189,9 +189,3 @@ def test_reach_is_students() -> None:
     assert Covariance(np.eye(1), np.inf, "votes").reach() == pytest.approx(1.959964, abs=1e-6)
     assert Covariance(np.eye(1), 4.0, "case").reach() == pytest.approx(2.776445, abs=1e-6)
     assert set(SHARINGS) == {"two-way", "rater", "case", "votes"}
-
-
-def test_mapped_numbers_have_their_covariance() -> None:
-    V = np.array([[2.0, 0.5], [0.5, 1.0]])
-    known = Covariance(V, 10.0, "case").mapped(np.array([[1.0, -1.0]]))
-    assert pytest.approx(np.array([[2.0]])) == known.V

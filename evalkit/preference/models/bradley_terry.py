@@ -21,7 +21,7 @@ from evalkit.preference.models.newton import MAX_ITERATIONS as MAX_ITERATIONS
 from evalkit.preference.models.newton import MAX_STEP as MAX_STEP
 from evalkit.preference.models.newton import TOLERANCE, newton_step, pseudo_inverse
 from evalkit.preference.tensor import Tensor
-from evalkit.preference.votes import LEFT, RIGHT, Floats, Ints
+from evalkit.preference.votes import WORTH, Floats, Ints
 
 FLOOR = 50.0
 """Votes on a pair up to which each counts fully when opponents are weighted alike."""
@@ -95,7 +95,7 @@ def fitted(
     w = np.ones((tensor.size, tensor.size)) if weights is None else weights
     wins = smoothed(tensor.wins * w, prior)
     found = fit(wins, start)
-    pull = _half_wins()[:, None, None] - _chances(found.theta)
+    pull = WORTH - _chances(found.theta)
     return Fitted(
         model="bradley-terry",
         theta=found.theta,
@@ -211,13 +211,6 @@ def _sorted_groups(
 
 def _named(group: tuple[str, ...]) -> str:
     return "{" + ", ".join(group) + "}"
-
-
-def _half_wins() -> Floats:
-    """What each answer is worth to the system on the left (4)."""
-    worth = np.full(4, 0.5)
-    worth[LEFT], worth[RIGHT] = 1.0, 0.0
-    return worth
 
 
 def _chances(theta: Floats) -> Floats:

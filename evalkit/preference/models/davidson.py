@@ -13,7 +13,7 @@ from evalkit.preference.models.fitted import Fitted
 from evalkit.preference.models.newton import Surface
 from evalkit.preference.models.ties import Fit, TieModel, fit_ties, ties_fitted
 from evalkit.preference.tensor import Tensor
-from evalkit.preference.votes import BOTH_BAD, LEFT, RIGHT, TIE, Floats
+from evalkit.preference.votes import BOTH_BAD, TIE, WORTH, Floats
 
 
 def fit(beaten: Floats, tied: Floats) -> Fit:
@@ -51,11 +51,9 @@ def scores(theta: Floats, log_nu: float) -> tuple[Floats, Floats]:
     """
     log_win, log_tie = _log_chances(theta, np.asarray(log_nu))
     tie = np.exp(log_tie)
-    worth = np.full((4, 1, 1), 0.5)
-    worth[LEFT], worth[RIGHT] = 1.0, 0.0
     undecided = np.zeros((4, 1, 1))
     undecided[[TIE, BOTH_BAD]] = 1.0
-    return worth - (np.exp(log_win) + 0.5 * tie), undecided - tie
+    return WORTH - (np.exp(log_win) + 0.5 * tie), undecided - tie
 
 
 def _start(beaten: Floats, tied: Floats) -> Floats:

@@ -14,7 +14,7 @@ from evalkit.errors import InvalidInput
 from evalkit.preference.models.fitted import Fitted
 from evalkit.preference.models.newton import Surface, maximum, pseudo_inverse, well_conditioned
 from evalkit.preference.tensor import Tensor
-from evalkit.preference.votes import LEFT, RIGHT, Floats
+from evalkit.preference.votes import WORTH, Floats
 
 
 def fitted(tensor: Tensor, weights: Floats | None = None) -> Fitted:
@@ -28,7 +28,7 @@ def fitted(tensor: Tensor, weights: Floats | None = None) -> Fitted:
     size = tensor.size
     _check(met)
     peak = maximum(lambda x: surface(x, won, met), np.zeros(size + 1), size)
-    pull = (_half_wins() - _chances(peak.x)) * w
+    pull = (WORTH - _chances(peak.x)) * w
     return Fitted(
         model="bradley-terry-sides",
         theta=peak.x[:size],
@@ -82,11 +82,4 @@ def _chances(x: Floats) -> Floats:
 
 
 def _worth(counts: Floats) -> Floats:
-    return np.asarray((_half_wins() * counts).sum(axis=-3))
-
-
-def _half_wins() -> Floats:
-    """What each answer is worth to the system on the left (4, 1, 1)."""
-    worth = np.full((4, 1, 1), 0.5)
-    worth[LEFT], worth[RIGHT] = 1.0, 0.0
-    return worth
+    return np.asarray((WORTH * counts).sum(axis=-3))
